@@ -1,0 +1,267 @@
+use std::path::{Path, PathBuf};
+
+use crate::{Format, GeometryError, GeometryMismatch};
+
+/// Why an image could not be read, written or combined.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {action} {path:?}: {source}")]
+    Io {
+        /// "read", "write", "list"...
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The contents of a file are not what its format asks for.
+    #[error("{path:?}: {source}")]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        source: DecodeError,
+    },
+    /// Neither the name nor the first bytes tell the format.
+    #[error("{path:?}: not an image of a known format")]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The format cannot be written, or cannot hold this image.
+    #[error("{path:?}: {reason}")]
+    CannotStore {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A DICOM folder or list of files that does not make one volume.
+    #[error("{path:?}: {source}")]
+    Series {
+        /// The folder, or the first file of the list.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SeriesError,
+    },
+    /// The number of samples does not fit the geometry.
+    #[error("expected {expected} samples, found {found}")]
+    SampleCount {
+        /// Voxels times channels.
+        expected: usize,
+        /// Length of the samples given.
+        found: usize,
+    },
+    /// Numbers that do not make a geometry.
+    #[error(transparent)]
+    Geometry(#[from] GeometryError),
+    /// Two images that should lie in the same space do not.
+    #[error(transparent)]
+    GeometryMismatch(#[from] GeometryMismatch),
+    /// An image that was to be read as a label map is none.
+    #[error("not a label map: expected one channel of whole numbers from 0 to 65535, found {found}")]
+    NotLabels {
+        /// What was found instead.
+        found: String,
+    },
+    /// The work would not fit into the memory that is free.
+    #[error("{what} needs {} MiB of memory, {} MiB are free", .need >> 20, .free >> 20)]
+    OutOfMemory {
+        /// The work that was refused.
+        what: String,
+        /// Estimate in bytes.
+        need: u64,
+        /// Free memory in bytes.
+        free: u64,
+    },
+}
+
+/// What is wrong in the contents of a file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// A field of the header has a value that it cannot have.
+    #[error("{format} field {field}: expected {expected}, found {found}")]
+    Field {
+        /// The format.
+        format: Format,
+        /// Name of the field in the format's own terms.
+        field: String,
+        /// What it may be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// Fewer bytes than the header promises.
+    #[error("{format} {part} is cut short: expected {expected} bytes, found {found}")]
+    Truncated {
+        /// The format.
+        format: Format,
+        /// "header", "samples"...
+        part: &'static str,
+        /// Bytes that the header asks for.
+        expected: u64,
+        /// Bytes that are there.
+        found: u64,
+    },
+    /// A part of the format that is valid but not read by this program.
+    #[error("{format}: {what} is not supported")]
+    Unsupported {
+        /// The format.
+        format: Format,
+        /// The feature.
+        what: String,
+        /// What the user can do instead.
+        hint: &'static str,
+    },
+    /// A decompressor or a decoder library gave up.
+    #[error("{format}: {message}")]
+    Broken {
+        /// The format.
+        format: Format,
+        /// What the decoder said.
+        message: String,
+    },
+    /// The file that a header points to cannot be read.
+    #[error("{format}: cannot read the data file {name:?}: {message}")]
+    DataFile {
+        /// The format.
+        format: Format,
+        /// Name in the header.
+        name: String,
+        /// Why not.
+        message: String,
+    },
+    /// The header's numbers do not make a geometry.
+    #[error("{format}: {source}")]
+    Geometry {
+        /// The format.
+        format: Format,
+        /// What is wrong.
+        source: GeometryError,
+    },
+    /// The samples would not fit into the memory that is free.
+    #[error("{format}: the samples need {} MiB of memory, {} MiB are free", .need >> 20, .free >> 20)]
+    TooLarge {
+        /// The format.
+        format: Format,
+        /// Bytes needed.
+        need: u64,
+        /// Bytes free.
+        free: u64,
+    },
+}
+
+/// Why DICOM files do not make one volume.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SeriesError {
+    /// No DICOM file was found.
+    #[error("no DICOM file found in it")]
+    Empty,
+    /// Files of several series.
+    #[error("{} series are mixed: {}", .0.len(), .0.join(", "))]
+    Mixed(Vec<String>),
+    /// Slices at uneven distances.
+    #[error("slices are missing or unevenly spaced: the usual distance is {usual:.3} mm, but {gaps}")]
+    Uneven {
+        /// Median distance in mm.
+        usual: f64,
+        /// The positions in mm between which the distance differs.
+        gaps: String,
+    },
+    /// Several slices at the same position.
+    #[error("several slices lie at position {position:.3} mm: {first:?} and {second:?}")]
+    Duplicate {
+        /// Position along the normal in mm.
+        position: f64,
+        /// A file at the position.
+        first: PathBuf,
+        /// Another one.
+        second: PathBuf,
+    },
+    /// Slices that differ in something that must be the same.
+    #[error("{second:?} differs from {first:?} in {field}")]
+    Inconsistent {
+        /// The DICOM attribute.
+        field: &'static str,
+        /// The file compared with.
+        first: PathBuf,
+        /// The file that differs.
+        second: PathBuf,
+    },
+    /// A slice without the attribute that places it.
+    #[error("{file:?} has no {field}")]
+    Missing {
+        /// The file.
+        file: PathBuf,
+        /// The DICOM attribute.
+        field: &'static str,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), source }
+    }
+
+    /// What the user can do about it, where something can be said.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io { action: "write", .. } => {
+                Some("check that the folder exists, may be written to and has space left".into())
+            }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Some("check the spelling of the path".into())
+            }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                Some("check the permissions of the file".into())
+            }
+            Self::UnknownFormat { .. } => {
+                Some(format!("formats that can be read: {}", Format::list(|f| f.extensions())))
+            }
+            Self::CannotStore { .. } => {
+                Some(format!("formats that can be written: {}", Format::list(Format::writable_extensions)))
+            }
+            Self::Decode { source, .. } => source.hint(),
+            Self::Series { source, .. } => source.hint(),
+            Self::GeometryMismatch(_) => Some("resample one of the two to the grid of the other first".into()),
+            Self::NotLabels { .. } => Some("give the label map, not the image".into()),
+            Self::OutOfMemory { .. } => Some("crop the image, work on one slice, or close other programs".into()),
+            Self::Io { .. } | Self::SampleCount { .. } | Self::Geometry(_) => None,
+        }
+    }
+}
+
+impl DecodeError {
+    /// What the user can do about it, where something can be said.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Truncated { .. } | Self::Broken { .. } => Some("the file is damaged: copy or export it again".into()),
+            Self::Unsupported { hint, .. } => Some((*hint).into()),
+            Self::Field { .. } | Self::Geometry { .. } => {
+                Some("the header is damaged or was written by a faulty program: export the image again".into())
+            }
+            Self::DataFile { .. } => Some("keep the header and its data file together in one folder".into()),
+            Self::TooLarge { .. } => Some("crop the image, or close other programs".into()),
+        }
+    }
+}
+
+impl SeriesError {
+    /// What the user can do about it, where something can be said.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Empty => "give the folder that holds the slices of one series",
+            Self::Mixed(_) => "give the files of one series only: move the others to folders of their own",
+            Self::Uneven { .. } => "export the series again so that no slice is missing",
+            Self::Duplicate { .. } => "give one time point or one echo only",
+            Self::Inconsistent { .. } | Self::Missing { .. } => {
+                "give the files of one volume only: leave out scouts and reports"
+            }
+        };
+        Some(hint.into())
+    }
+}

@@ -1,0 +1,128 @@
+//! Files in and out: the format is recognised, the bytes are handed to it, results are written whole or not at all.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use crate::formats::{self, dicom, metaimage, nifti, npy, nrrd, raster, tiff};
+use crate::{DecodeError, Error, Format, Image, LabelMap};
+
+/// Reads an image: a file of any [`Format`], or a folder that holds one DICOM series.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::UnknownFormat`], [`Error::Decode`] with what is wrong in the file, or [`Error::Series`].
+pub fn read_image(path: impl AsRef<Path>) -> Result<Image, Error> {
+    let path = path.as_ref();
+    let metadata = std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?;
+    if metadata.is_dir() {
+        return dicom::read_folder(path);
+    }
+    crate::memory::plan(format!("reading {path:?}"), metadata.len())?;
+    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    let format = Format::of_bytes(&bytes)
+        .or_else(|| Format::of_name(path))
+        .ok_or_else(|| Error::UnknownFormat { path: path.to_owned() })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    decode(format, &bytes, &mut |name| formats::read_data_file(format, folder, name))
+        .map_err(|source| Error::Decode { path: path.to_owned(), source })
+}
+
+/// Reads a label map: a file of one channel of whole numbers.
+///
+/// # Errors
+/// As [`read_image`], and [`Error::NotLabels`].
+pub fn read_labels(path: impl AsRef<Path>) -> Result<LabelMap, Error> {
+    LabelMap::from_image(&read_image(path)?)
+}
+
+/// Reads DICOM files that are the slices of one series.
+///
+/// # Errors
+/// [`Error::Series`] when they do not make one volume, and as [`read_image`].
+pub fn read_series<P: AsRef<Path>>(paths: &[P]) -> Result<Image, Error> {
+    dicom::read_files(&paths.iter().map(|p| p.as_ref().to_owned()).collect::<Vec<_>>())
+}
+
+/// Decodes the bytes of a file; `data_file` gives the contents of the file that a detached header names.
+///
+/// # Errors
+/// [`DecodeError`] with what is wrong.
+pub fn decode(
+    format: Format,
+    bytes: &[u8],
+    data_file: &mut dyn FnMut(&str) -> Result<Vec<u8>, DecodeError>,
+) -> Result<Image, DecodeError> {
+    match format {
+        Format::Nifti => nifti::decode(bytes),
+        Format::Nrrd => nrrd::decode(bytes, data_file),
+        Format::MetaImage => metaimage::decode(bytes, data_file),
+        Format::Dicom => dicom::decode(bytes),
+        Format::Png | Format::Jpeg | Format::Bmp => raster::decode(format, bytes),
+        Format::Tiff => tiff::decode(bytes),
+        Format::Npy => npy::decode(bytes),
+    }
+}
+
+/// Writes an image in the format that the file name tells, in the number type that it was stored in where that holds
+/// every sample exactly.
+///
+/// # Errors
+/// [`Error::CannotStore`] when the format is unknown, only read, or cannot hold the image; [`Error::Io`].
+pub fn write_image(path: impl AsRef<Path>, image: &Image) -> Result<(), Error> {
+    let path = path.as_ref();
+    let cannot = |reason: String| Error::CannotStore { path: path.to_owned(), reason };
+    let format = Format::of_name(path).ok_or_else(|| cannot("the name tells no known format".into()))?;
+    let gzip = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
+    if !format.writable_extensions().iter().any(|e| path.to_string_lossy().to_ascii_lowercase().ends_with(e)) {
+        return Err(cannot(format!("{format} files of this kind are only read")));
+    }
+    let bytes = match format {
+        Format::Nifti => nifti::encode(image, gzip),
+        Format::Nrrd => nrrd::encode(image),
+        Format::MetaImage => metaimage::encode(image),
+        Format::Png => raster::encode_png(image),
+        Format::Tiff => tiff::encode(image),
+        Format::Npy => npy::encode(image),
+        Format::Dicom | Format::Jpeg | Format::Bmp => Err(format!("{format} is only read")),
+    };
+    write_atomically(path, &bytes.map_err(cannot)?)
+}
+
+/// Writes a label map, as [`write_image`], in the smallest integer type that holds its labels.
+///
+/// # Errors
+/// As [`write_image`].
+pub fn write_labels(path: impl AsRef<Path>, labels: &LabelMap) -> Result<(), Error> {
+    write_image(path, &labels.to_image())
+}
+
+/// Writes a file whole or not at all: beside its place first, then renamed.
+///
+/// A device or pipe is written to directly.
+///
+/// # Errors
+/// [`Error::Io`]; what stood in the place before is then untouched.
+pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), Error> {
+    let path = path.as_ref();
+    let failed = |e| Error::io("write", path, e);
+    if std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+        return std::fs::write(path, bytes).map_err(failed);
+    }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = new_file_beside(folder).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
+/// A temporary file with the permissions of an ordinary new file: `tempfile` makes them private by default.
+fn new_file_beside(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".fewmark-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}

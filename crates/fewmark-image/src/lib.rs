@@ -1,0 +1,24 @@
+//! Medical images with their place in the patient.
+//!
+//! [`Image`] holds samples, [`LabelMap`] integer labels; both carry a [`Geometry`] in RAS+ world axes. [`read_image`] and
+//! [`read_labels`] take any [`Format`], [`write_image`] and [`write_labels`] choose one by the file name. No header is
+//! believed before it is checked against the file: a damaged file gives an [`Error`] with a hint, never a panic or an unbounded allocation.
+
+mod error;
+mod format;
+mod formats;
+mod geometry;
+mod image;
+mod io;
+mod label_map;
+pub mod memory;
+mod sample;
+
+pub use error::{DecodeError, Error, SeriesError};
+pub use fewmark_grid::Grid;
+pub use format::Format;
+pub use geometry::{Dimension, Geometry, GeometryError, GeometryMismatch};
+pub use image::Image;
+pub use io::{decode, read_image, read_labels, read_series, write_atomically, write_image, write_labels};
+pub use label_map::{Label, LabelMap};
+pub use sample::SampleType;
