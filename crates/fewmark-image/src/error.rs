@@ -66,6 +66,14 @@ pub enum Error {
         /// What was found instead.
         found: String,
     },
+    /// A part was asked for that the image does not have.
+    #[error("{what} is not within the image, which has {size:?} voxels")]
+    OutsideImage {
+        /// The part.
+        what: String,
+        /// Size of the image along x, y and z.
+        size: [usize; 3],
+    },
     /// The work would not fit into the memory that is free.
     #[error("{what} needs {} MiB of memory, {} MiB are free", .need >> 20, .free >> 20)]
     OutOfMemory {
@@ -230,7 +238,7 @@ impl Error {
             Self::GeometryMismatch(_) => Some("resample one of the two to the grid of the other first".into()),
             Self::NotLabels { .. } => Some("give the label map, not the image".into()),
             Self::OutOfMemory { .. } => Some("crop the image, work on one slice, or close other programs".into()),
-            Self::Io { .. } | Self::SampleCount { .. } | Self::Geometry(_) => None,
+            Self::Io { .. } | Self::SampleCount { .. } | Self::Geometry(_) | Self::OutsideImage { .. } => None,
         }
     }
 }

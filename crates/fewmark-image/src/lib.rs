@@ -4,16 +4,20 @@
 //! [`read_labels`] take any [`Format`], [`write_image`] and [`write_labels`] choose one by the file name. No header is
 //! believed before it is checked against the file: a damaged file gives an [`Error`] with a hint, never a panic or an unbounded allocation.
 
+mod crop;
 mod error;
 mod format;
 mod formats;
 mod geometry;
 mod image;
+pub mod intensity;
 mod io;
 mod label_map;
 pub mod memory;
+mod resample;
 mod sample;
 
+pub use crop::{crop, crop_to_box, embed_slice, pad, slice, slice_labels, window, window_labels};
 pub use error::{DecodeError, Error, SeriesError};
 pub use fewmark_grid::Grid;
 pub use format::Format;
@@ -21,4 +25,7 @@ pub use geometry::{Dimension, Geometry, GeometryError, GeometryMismatch};
 pub use image::Image;
 pub use io::{decode, read_image, read_labels, read_series, write_atomically, write_image, write_labels};
 pub use label_map::{Label, LabelMap};
+pub use resample::{
+    Interpolation, resample_labels_to, resample_labels_to_spacing, resample_to, resample_to_spacing,
+};
 pub use sample::SampleType;

@@ -1,8 +1,105 @@
-use crate::{DecodeError, Format, Image};
+//! Pictures: PNG, JPEG and BMP.
+//!
+//! A picture is a 2-D image of unit spacing with 1 channel (grey) or 3 (red, green, blue). Palettes are expanded to
+//! colours, alpha is dropped, and a colour picture whose channels are all equal stays one of three channels.
 
-pub(crate) fn decode(_format: Format, _bytes: &[u8]) -> Result<Image, DecodeError> {
-    Err(DecodeError::Unsupported { format: Format::Png, what: "".into(), hint: "" })
+use std::io::Cursor;
+
+use image::{DynamicImage, ExtendedColorType, ImageEncoder as _, ImageFormat, ImageReader, Limits};
+
+use super::check_memory;
+use crate::{DecodeError, Dimension, Format, Geometry, Image, SampleType};
+
+/// Decodes a picture of the given format.
+pub(crate) fn decode(format: Format, bytes: &[u8]) -> Result<Image, DecodeError> {
+    let kind = match format {
+        Format::Jpeg => ImageFormat::Jpeg,
+        Format::Bmp => ImageFormat::Bmp,
+        _ => ImageFormat::Png,
+    };
+    let broken = |e: image::ImageError| DecodeError::Broken { format, message: e.to_string() };
+    let reader = || ImageReader::with_format(Cursor::new(bytes), kind);
+    let (width, height) = reader().into_dimensions().map_err(broken)?;
+    // Decoded samples of up to 4 channels of 16 bits, and the image of up to 3 channels of f32.
+    let need = u64::from(width) * u64::from(height) * (4 * 2 + 3 * 4);
+    check_memory(format, need)?;
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(need.max(1 << 20));
+    let mut reader = reader();
+    reader.limits(limits);
+    let picture = reader.decode().map_err(broken)?;
+    let size = [picture.width() as usize, picture.height() as usize, 1];
+    let geometry = Geometry::unit(Dimension::Two, size).map_err(|source| DecodeError::Geometry { format, source })?;
+    match picture {
+        DynamicImage::ImageLuma8(p) => Ok(planes::<_, 1, 1>(p.as_raw(), geometry, SampleType::U8)),
+        DynamicImage::ImageLumaA8(p) => Ok(planes::<_, 2, 1>(p.as_raw(), geometry, SampleType::U8)),
+        DynamicImage::ImageRgb8(p) => Ok(planes::<_, 3, 3>(p.as_raw(), geometry, SampleType::U8)),
+        DynamicImage::ImageRgba8(p) => Ok(planes::<_, 4, 3>(p.as_raw(), geometry, SampleType::U8)),
+        DynamicImage::ImageLuma16(p) => Ok(planes::<_, 1, 1>(p.as_raw(), geometry, SampleType::U16)),
+        DynamicImage::ImageLumaA16(p) => Ok(planes::<_, 2, 1>(p.as_raw(), geometry, SampleType::U16)),
+        DynamicImage::ImageRgb16(p) => Ok(planes::<_, 3, 3>(p.as_raw(), geometry, SampleType::U16)),
+        DynamicImage::ImageRgba16(p) => Ok(planes::<_, 4, 3>(p.as_raw(), geometry, SampleType::U16)),
+        other => Err(DecodeError::Unsupported {
+            format,
+            what: format!("a picture with samples of kind {:?}", other.color()),
+            hint: "save it as an 8 or 16 bit PNG, or as TIFF",
+        }),
+    }
 }
-pub(crate) fn encode_png(_image: &Image) -> Result<Vec<u8>, String> {
-    Err(String::new())
+
+/// One plane a channel, from pixels of `N` interleaved samples of which the first `C` are kept.
+fn planes<T: Copy + Into<f32>, const N: usize, const C: usize>(
+    pixels: &[T],
+    geometry: Geometry,
+    stored: SampleType,
+) -> Image {
+    let pixels = pixels.as_chunks::<N>().0;
+    let samples = (0..C).flat_map(|channel| pixels.iter().map(move |pixel| pixel[channel].into())).collect();
+    Image::from_parts(samples, C, geometry, stored)
+}
+
+/// Encodes a 2-D image of 1, 3 (colour) or 4 channels (with alpha) and 8 or 16 bit samples.
+///
+/// # Errors
+/// What the format cannot hold.
+pub(crate) fn encode_png(image: &Image) -> Result<Vec<u8>, String> {
+    let other = "store it as .nii.gz, .tif or .npy";
+    let [width, height, depth] = image.geometry().size();
+    if depth != 1 {
+        return Err(format!("PNG holds one slice, not a volume of {depth}: {other}"));
+    }
+    let stored = image.exact_type();
+    let color = match (image.channels(), stored) {
+        (1, SampleType::U8) => ExtendedColorType::L8,
+        (1, SampleType::U16) => ExtendedColorType::L16,
+        (3, SampleType::U8) => ExtendedColorType::Rgb8,
+        (3, SampleType::U16) => ExtendedColorType::Rgb16,
+        (4, SampleType::U8) => ExtendedColorType::Rgba8,
+        (4, SampleType::U16) => ExtendedColorType::Rgba16,
+        (channels @ (1 | 3 | 4), kind) => {
+            return Err(format!(
+                "PNG holds whole numbers from 0 to 65535, not {channels} channels of {}: {other}",
+                kind.name()
+            ));
+        }
+        (channels, _) => return Err(format!("PNG holds 1, 3 or 4 channels, not {channels}: {other}")),
+    };
+    let size = |n: usize| u32::try_from(n).map_err(|_| format!("PNG cannot hold {n} pixels along an axis: {other}"));
+    let (width, height) = (size(width)?, size(height)?);
+    let mut bytes = stored.encode(interleaved(image, 0..image.geometry().len()));
+    if stored == SampleType::U16 {
+        // The encoder takes the machine's byte order.
+        for pair in bytes.as_chunks_mut().0 {
+            *pair = u16::from_le_bytes(*pair).to_ne_bytes();
+        }
+    }
+    let mut file = Vec::new();
+    let encoder = image::codecs::png::PngEncoder::new(&mut file);
+    encoder.write_image(&bytes, width, height, color).map_err(|e| format!("PNG: {e}"))?;
+    Ok(file)
+}
+
+/// Samples of a range of voxels, the channels of a voxel beside each other.
+pub(super) fn interleaved(image: &Image, voxels: std::ops::Range<usize>) -> impl Iterator<Item = f32> {
+    voxels.flat_map(move |voxel| (0..image.channels()).map(move |channel| image.channel(channel)[voxel]))
 }

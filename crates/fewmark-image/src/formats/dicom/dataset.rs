@@ -1,0 +1,363 @@
+//! The elements of a DICOM file, as slices of its bytes (PS3.5 section 7, PS3.10 section 7).
+//!
+//! Nothing is copied or reserved by a length that the file claims, and nesting is bounded, so that what reading costs
+//! is bounded by the size of the file. `dicom-object` gives neither: it fills the claimed length with zeros before it
+//! reads, and descends without limit.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+use crate::formats::bad_field;
+use crate::sample::Endian;
+use crate::{DecodeError, Format};
+
+/// Tag of an element: group and number, as in `0x0028_0010`.
+pub(super) type Tag = u32;
+
+pub(super) const PIXEL_DATA: Tag = 0x7fe0_0010;
+const TRANSFER_SYNTAX: Tag = 0x0002_0010;
+const ITEM: Tag = 0xfffe_e000;
+const END_OF_ITEM: Tag = 0xfffe_e00d;
+const END_OF_SEQUENCE: Tag = 0xfffe_e0dd;
+
+/// Length of a value that lasts until its delimiter.
+const UNDEFINED: u32 = 0xffff_ffff;
+
+/// Sequences within sequences: functional groups need 3, structured reports a dozen.
+const MAX_DEPTH: usize = 32;
+
+/// Most bytes that a deflated data set may expand to, so that a small file cannot fill the memory.
+const MAX_INFLATED: u64 = 1 << 30;
+
+const IMPLICIT_LITTLE: &str = "1.2.840.10008.1.2";
+const DEFLATED_LITTLE: &str = "1.2.840.10008.1.2.1.99";
+const EXPLICIT_BIG: &str = "1.2.840.10008.1.2.2";
+
+/// How the elements of a data set are written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Encoding {
+    explicit: bool,
+    endian: Endian,
+}
+
+impl Encoding {
+    const EXPLICIT_LITTLE: Self = Self { explicit: true, endian: Endian::Little };
+    const IMPLICIT_LITTLE: Self = Self { explicit: false, endian: Endian::Little };
+
+    pub(super) fn u16(self, bytes: [u8; 2]) -> u16 {
+        match self.endian {
+            Endian::Little => u16::from_le_bytes(bytes),
+            Endian::Big => u16::from_be_bytes(bytes),
+        }
+    }
+
+    pub(super) fn u32(self, bytes: [u8; 4]) -> u32 {
+        match self.endian {
+            Endian::Little => u32::from_le_bytes(bytes),
+            Endian::Big => u32::from_be_bytes(bytes),
+        }
+    }
+}
+
+/// A DICOM file before its data set is parsed.
+pub(super) struct Part10<'a> {
+    /// UID of the transfer syntax: how the elements and the pixels are encoded.
+    pub(super) syntax: String,
+    encoding: Encoding,
+    body: Cow<'a, [u8]>,
+}
+
+impl<'a> Part10<'a> {
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let dicom = |b: &&[u8]| b.starts_with(b"DICM");
+        let file = bytes.get(128..).filter(dicom).ok_or_else(|| broken("the mark DICM is missing at byte 128"))?;
+        let mut cursor = Cursor { bytes: &file[4..], encoding: Encoding::EXPLICIT_LITTLE };
+        let mut meta = DataSet::empty(cursor.encoding);
+        while cursor.bytes.starts_with(&[2, 0]) {
+            meta.insert(cursor.element(0)?);
+        }
+        let syntax = meta.text(TRANSFER_SYNTAX).ok_or_else(|| broken("the transfer syntax is missing"))?.into_owned();
+        let body = match syntax.as_str() {
+            DEFLATED_LITTLE => Cow::Owned(inflate(cursor.bytes)?),
+            _ => Cow::Borrowed(cursor.bytes),
+        };
+        let encoding = match syntax.as_str() {
+            IMPLICIT_LITTLE => Encoding::IMPLICIT_LITTLE,
+            EXPLICIT_BIG => Encoding { explicit: true, endian: Endian::Big },
+            _ => Encoding::EXPLICIT_LITTLE,
+        };
+        Ok(Self { syntax, encoding, body })
+    }
+
+    pub(super) fn data_set(&self) -> Result<DataSet<'_>, DecodeError> {
+        DataSet::parse(&self.body, self.encoding)
+    }
+}
+
+fn inflate(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let free = crate::memory::free().unwrap_or(u64::MAX);
+    let limit = MAX_INFLATED.min(free);
+    let mut inflated = Vec::new();
+    flate2::read::DeflateDecoder::new(bytes)
+        .take(limit)
+        .read_to_end(&mut inflated)
+        .map_err(|e| broken(e.to_string()))?;
+    if inflated.len() as u64 == limit {
+        return Err(DecodeError::TooLarge { format: Format::Dicom, need: limit, free: free.min(limit) });
+    }
+    Ok(inflated)
+}
+
+/// One element: its value is a slice of the file.
+#[derive(Clone, Copy)]
+pub(super) struct Element<'a> {
+    tag: Tag,
+    /// The value representation; in implicit encoding it is not told.
+    vr: Option<[u8; 2]>,
+    value: &'a [u8],
+    /// Whether the value consists of items and ended at a delimiter: a sequence, or encapsulated pixels.
+    delimited: bool,
+    encoding: Encoding,
+}
+
+impl<'a> Element<'a> {
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.value
+    }
+
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// The offset table and the fragments of encapsulated pixels; `None` for native ones.
+    pub(super) fn fragments(&self) -> Result<Option<Vec<&'a [u8]>>, DecodeError> {
+        if !self.delimited {
+            return Ok(None);
+        }
+        let mut cursor = Cursor { bytes: self.value, encoding: self.encoding };
+        let mut fragments = Vec::new();
+        while !cursor.bytes.is_empty() {
+            fragments.push(cursor.fragment()?);
+        }
+        Ok(Some(fragments))
+    }
+
+    /// The data sets of a sequence.
+    fn items(&self) -> Result<Vec<DataSet<'a>>, DecodeError> {
+        let mut cursor = Cursor { bytes: self.value, encoding: self.encoding };
+        let mut items = Vec::new();
+        while !cursor.bytes.is_empty() {
+            items.push(DataSet::parse(cursor.item(1)?, self.encoding)?);
+        }
+        Ok(items)
+    }
+}
+
+/// The elements of a data set by tag.
+pub(super) struct DataSet<'a> {
+    elements: BTreeMap<Tag, Element<'a>>,
+    encoding: Encoding,
+}
+
+impl<'a> DataSet<'a> {
+    fn empty(encoding: Encoding) -> Self {
+        Self { elements: BTreeMap::new(), encoding }
+    }
+
+    /// Elements after the pixel data, which come last but for padding and signatures, are not looked at.
+    fn parse(bytes: &'a [u8], encoding: Encoding) -> Result<Self, DecodeError> {
+        let mut cursor = Cursor { bytes, encoding };
+        let mut set = Self::empty(encoding);
+        while !cursor.bytes.is_empty() && !set.elements.contains_key(&PIXEL_DATA) {
+            set.insert(cursor.element(0)?);
+        }
+        Ok(set)
+    }
+
+    fn insert(&mut self, element: Element<'a>) {
+        self.elements.insert(element.tag, element);
+    }
+
+    pub(super) fn get(&self, tag: Tag) -> Option<&Element<'a>> {
+        self.elements.get(&tag).filter(|e| !e.value.is_empty() || e.delimited)
+    }
+
+    /// The items of a sequence; none where it is absent.
+    pub(super) fn sequence(&self, tag: Tag) -> Result<Vec<DataSet<'a>>, DecodeError> {
+        self.get(tag).map_or(Ok(Vec::new()), Element::items)
+    }
+
+    /// A text without its padding.
+    pub(super) fn text(&self, tag: Tag) -> Option<Cow<'a, str>> {
+        let bytes = self.get(tag)?.value;
+        let padding = |b: &u8| b.is_ascii_whitespace() || *b == 0;
+        let start = bytes.iter().position(|b| !padding(b))?;
+        let end = bytes.iter().rposition(|b| !padding(b))? + 1;
+        Some(String::from_utf8_lossy(&bytes[start..end]))
+    }
+
+    /// A whole number: binary (US, SS, UL, SL) or text (IS, DS), whatever the file says that it is; where the encoding
+    /// does not tell, `binary` says what the standard prescribes for the attribute.
+    fn integer(&self, tag: Tag, binary: bool) -> Option<Result<i64, DecodeError>> {
+        let element = self.get(tag)?;
+        let binary = element.vr.map_or(binary, |vr| matches!(&vr, b"US" | b"SS" | b"UL" | b"SL"));
+        let signed = element.vr.is_some_and(|vr| matches!(&vr, b"SS" | b"SL"));
+        let number = match *element.value {
+            [a, b] if binary && signed => Some(i64::from(self.encoding.u16([a, b]).cast_signed())),
+            [a, b] if binary => Some(i64::from(self.encoding.u16([a, b]))),
+            [a, b, c, d] if binary && signed => Some(i64::from(self.encoding.u32([a, b, c, d]).cast_signed())),
+            [a, b, c, d] if binary => Some(i64::from(self.encoding.u32([a, b, c, d]))),
+            _ if binary => None,
+            _ => self.text(tag).and_then(|t| t.parse().ok()),
+        };
+        let bytes = || format!("{:?}", &element.value[..element.value.len().min(16)]);
+        Some(number.ok_or_else(|| bad_field(Format::Dicom, name(tag), "a whole number", bytes())))
+    }
+
+    /// A number that the standard stores in binary (US).
+    pub(super) fn unsigned(&self, tag: Tag) -> Result<Option<u64>, DecodeError> {
+        let Some(number) = self.integer(tag, true).transpose()? else { return Ok(None) };
+        u64::try_from(number).map(Some).map_err(|_| bad_field(Format::Dicom, name(tag), "a number from 0", number))
+    }
+
+    /// A number that the standard stores as text (IS).
+    pub(super) fn integer_text(&self, tag: Tag) -> Result<Option<i64>, DecodeError> {
+        self.integer(tag, false).transpose()
+    }
+
+    /// Decimal numbers (DS), exactly `N`; an element with fewer or more is an error.
+    pub(super) fn decimals<const N: usize>(&self, tag: Tag) -> Result<Option<[f64; N]>, DecodeError> {
+        let Some(text) = self.text(tag) else { return Ok(None) };
+        let numbers: Option<Vec<f64>> = text.split('\\').map(|t| t.trim().parse().ok()).collect();
+        let finite = numbers.filter(|n| n.iter().all(|x: &f64| x.is_finite()));
+        let exact = finite.and_then(|n| <[f64; N]>::try_from(n).ok());
+        exact.map(Some).ok_or_else(|| bad_field(Format::Dicom, name(tag), format!("{N} finite numbers"), text))
+    }
+}
+
+/// The tag as it is written in the standard, "(0028,0010)".
+pub(super) fn name(tag: Tag) -> String {
+    format!("({:04X},{:04X})", tag >> 16, tag & 0xffff)
+}
+
+pub(super) fn broken(message: impl Into<String>) -> DecodeError {
+    DecodeError::Broken { format: Format::Dicom, message: message.into() }
+}
+
+/// What is left to read of a data set or sequence.
+#[derive(Clone)]
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    encoding: Encoding,
+}
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, part: &'static str, length: u64) -> Result<&'a [u8], DecodeError> {
+        let found = self.bytes.len() as u64;
+        let split = usize::try_from(length).ok().and_then(|n| self.bytes.split_at_checked(n));
+        let (taken, rest) =
+            split.ok_or(DecodeError::Truncated { format: Format::Dicom, part, expected: length, found })?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let bytes = self.take("an element's header", N as u64)?;
+        Ok(bytes.try_into().expect("as many bytes were taken as the array holds"))
+    }
+
+    fn tag(&mut self) -> Result<Tag, DecodeError> {
+        let [a, b, c, d] = self.array()?;
+        Ok(u32::from(self.encoding.u16([a, b])) << 16 | u32::from(self.encoding.u16([c, d])))
+    }
+
+    /// Tag, value representation and length.
+    fn header(&mut self) -> Result<(Tag, Option<[u8; 2]>, u32), DecodeError> {
+        let tag = self.tag()?;
+        if !self.encoding.explicit || tag >> 16 == 0xfffe {
+            let length = self.array()?;
+            return Ok((tag, None, self.encoding.u32(length)));
+        }
+        let vr: [u8; 2] = self.array()?;
+        if !vr.iter().all(u8::is_ascii_uppercase) {
+            return Err(broken(format!("element {} has the value representation {vr:?}", name(tag))));
+        }
+        let length = if has_short_length(vr) {
+            let length = self.array()?;
+            u32::from(self.encoding.u16(length))
+        } else {
+            let [_, _, length @ ..] = self.array::<6>()?;
+            self.encoding.u32(length)
+        };
+        Ok((tag, Some(vr), length))
+    }
+
+    fn element(&mut self, depth: usize) -> Result<Element<'a>, DecodeError> {
+        let (tag, vr, length) = self.header()?;
+        if length != UNDEFINED {
+            let part = if tag == PIXEL_DATA { "pixel data" } else { "an element" };
+            let value = self.take(part, length.into())?;
+            return Ok(Element { tag, vr, value, delimited: false, encoding: self.encoding });
+        }
+        // An unknown sequence of undefined length is written in implicit encoding, whatever surrounds it (PS3.5 6.2.2).
+        let encoding = if vr == Some(*b"UN") { Encoding::IMPLICIT_LITTLE } else { self.encoding };
+        let start = self.bytes;
+        let mut inner = Cursor { bytes: start, encoding };
+        let value = loop {
+            let before = inner.bytes.len();
+            if inner.clone().tag()? == END_OF_SEQUENCE {
+                inner.header()?;
+                break &start[..start.len() - before];
+            }
+            match tag {
+                PIXEL_DATA => inner.fragment()?,
+                _ => inner.item(depth + 1)?,
+            };
+        };
+        self.bytes = inner.bytes;
+        Ok(Element { tag, vr, value, delimited: true, encoding })
+    }
+
+    /// The contents of the next item of a sequence.
+    fn item(&mut self, depth: usize) -> Result<&'a [u8], DecodeError> {
+        if depth > MAX_DEPTH {
+            return Err(broken(format!("sequences are nested more than {MAX_DEPTH} deep")));
+        }
+        let length = self.item_length()?;
+        if length != UNDEFINED {
+            return self.take("an item", length.into());
+        }
+        let start = self.bytes;
+        loop {
+            let before = self.bytes.len();
+            if self.clone().tag()? == END_OF_ITEM {
+                self.header()?;
+                return Ok(&start[..start.len() - before]);
+            }
+            self.element(depth)?;
+        }
+    }
+
+    /// The next fragment of encapsulated pixels.
+    fn fragment(&mut self) -> Result<&'a [u8], DecodeError> {
+        let length = self.item_length()?;
+        self.take("a fragment of the pixel data", length.into())
+    }
+
+    fn item_length(&mut self) -> Result<u32, DecodeError> {
+        match self.header()? {
+            (ITEM, _, length) => Ok(length),
+            (tag, ..) => Err(broken(format!("expected an item, found {}", name(tag)))),
+        }
+    }
+}
+
+/// Whether an explicit length has two bytes (PS3.5 section 7.1.2); representations yet to be invented have four.
+fn has_short_length(vr: [u8; 2]) -> bool {
+    const SHORT: [&[u8; 2]; 21] = [
+        b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
+        b"ST", b"TM", b"UI", b"UL", b"US",
+    ];
+    SHORT.contains(&&vr)
+}
