@@ -236,6 +236,7 @@ fn reports_beside_a_series_are_passed_over() {
     report.truncate(pixels);
     std::fs::write(folder.path().join("report.dcm"), &report).unwrap();
     std::fs::write(folder.path().join("DICOMDIR"), &report).unwrap();
+    assert!(decode(&report).unwrap_err().to_string().contains("a report"));
     assert_eq!(read_image(folder.path()).unwrap(), read_image(file("oblique")).unwrap());
 }
 

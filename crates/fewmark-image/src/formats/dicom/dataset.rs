@@ -15,7 +15,7 @@ use crate::{DecodeError, Format};
 /// Tag of an element: group and number, as in `0x0028_0010`.
 pub(super) type Tag = u32;
 
-pub(super) const PIXEL_DATA: Tag = 0x7fe0_0010;
+const PIXEL_DATA: Tag = 0x7fe0_0010;
 const TRANSFER_SYNTAX: Tag = 0x0002_0010;
 const ITEM: Tag = 0xfffe_e000;
 const END_OF_ITEM: Tag = 0xfffe_e00d;
@@ -96,15 +96,14 @@ impl<'a> Part10<'a> {
 }
 
 fn inflate(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    let free = crate::memory::free().unwrap_or(u64::MAX);
-    let limit = MAX_INFLATED.min(free);
+    let limit = MAX_INFLATED.min(crate::memory::free().unwrap_or(u64::MAX));
     let mut inflated = Vec::new();
     flate2::read::DeflateDecoder::new(bytes)
         .take(limit)
         .read_to_end(&mut inflated)
         .map_err(|e| broken(e.to_string()))?;
     if inflated.len() as u64 == limit {
-        return Err(DecodeError::TooLarge { format: Format::Dicom, need: limit, free: free.min(limit) });
+        return Err(broken(format!("the deflated data set expands beyond {} MiB", limit >> 20)));
     }
     Ok(inflated)
 }
@@ -181,6 +180,15 @@ impl<'a> DataSet<'a> {
 
     pub(super) fn get(&self, tag: Tag) -> Option<&Element<'a>> {
         self.elements.get(&tag).filter(|e| !e.value.is_empty() || e.delimited)
+    }
+
+    /// The element with the samples, which is what makes a file a picture.
+    pub(super) fn pixel_data(&self) -> Result<&Element<'a>, DecodeError> {
+        self.get(PIXEL_DATA).ok_or_else(|| DecodeError::Unsupported {
+            format: Format::Dicom,
+            what: "a file without integer pixel data (a report, contours or float pixels)".into(),
+            hint: "give the files of the picture itself",
+        })
     }
 
     /// The items of a sequence; none where it is absent.

@@ -1,7 +1,7 @@
 //! The samples of a DICOM file: native, run-length encoded, JPEG or JPEG 2000 (PS3.5 sections 8 and A.4).
 
 use super::codec;
-use super::dataset::{DataSet, Encoding, PIXEL_DATA, Tag, broken, name};
+use super::dataset::{DataSet, Encoding, Tag, broken, name};
 use super::slice::{Layout, Photometric};
 use crate::formats::bad_field;
 use crate::{DecodeError, Format};
@@ -39,7 +39,7 @@ impl<'a> Pixels<'a> {
     /// Finds the samples, and checks that there are as many as the layout says: afterwards a planned allocation is
     /// safe.
     pub(super) fn find(set: &DataSet<'a>, layout: Layout, syntax: &str) -> Result<Self, DecodeError> {
-        let element = set.get(PIXEL_DATA).ok_or_else(|| broken("there is no integer pixel data"))?;
+        let element = set.pixel_data()?;
         let source = match element.fragments()? {
             None => Source::native(element.bytes(), element.encoding(), &layout)?,
             Some(items) => Source::compressed(&items, element.encoding(), &layout, syntax)?,

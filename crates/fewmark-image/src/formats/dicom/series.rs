@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::dataset::{PIXEL_DATA, Part10};
+use super::dataset::Part10;
 use super::pixels::Pixels;
 use super::placement::{Misplaced, arrange};
 use super::slice::{Header, Layout};
@@ -89,7 +89,7 @@ fn open(path: &Path, others: Others) -> Result<Option<Member>, Error> {
 fn header(bytes: &[u8], others: Others) -> Result<Option<Header>, DecodeError> {
     let file = Part10::open(bytes)?;
     let set = file.data_set()?;
-    if others == Others::Skip && set.get(PIXEL_DATA).is_none() {
+    if others == Others::Skip && set.pixel_data().is_err() {
         return Ok(None);
     }
     Header::parse(&set).map(Some)

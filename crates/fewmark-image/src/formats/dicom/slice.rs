@@ -175,6 +175,7 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn parse(set: &DataSet) -> Result<Self, DecodeError> {
+        set.pixel_data()?;
         let layout = Layout::parse(set)?;
         let text = |tag| set.text(tag).unwrap_or_default().into_owned();
         Ok(Self {
