@@ -75,10 +75,10 @@ pub fn slice(image: &Image, axis: usize, index: usize) -> Result<Image, Error> {
     Ok(Image::from_parts(samples.collect(), image.channels(), geometry, image.stored()))
 }
 
-/// One slice of a label map, as [`slice`].
+/// One slice of a label map, as [`slice()`].
 ///
 /// # Errors
-/// As [`slice`].
+/// As [`slice()`].
 pub fn slice_labels(labels: &LabelMap, axis: usize, index: usize) -> Result<LabelMap, Error> {
     let geometry = slice_geometry(labels.geometry(), axis, index)?;
     let cut = slice_positions(labels.geometry(), axis, index).map(|p| labels.labels()[p]).collect();
@@ -87,7 +87,7 @@ pub fn slice_labels(labels: &LabelMap, axis: usize, index: usize) -> Result<Labe
     Ok(map)
 }
 
-/// Puts the labels of a slice, as [`slice`] or [`slice_labels`] cuts it, into its place in the volume.
+/// Puts the labels of a slice, as [`slice()`] or [`slice_labels`] cuts it, into its place in the volume.
 ///
 /// # Errors
 /// [`Error::OutsideImage`] when there is no such axis or slice, [`Error::GeometryMismatch`] when the labels lie
