@@ -101,8 +101,8 @@ impl Components {
         self.keep(|component| Some(component) == position)
     }
 
-    /// The voxels of the components that contain any of the given voxels (positions in the field). Voxels outside the mask or the
-    /// field contribute nothing.
+    /// The voxels of the components that contain any of the given voxels (positions in the field). Voxels outside the
+    /// mask or the field contribute nothing.
     pub fn containing(&self, voxels: impl IntoIterator<Item = usize>) -> Vec<bool> {
         let mut kept = vec![false; self.count()];
         for label in voxels.into_iter().filter_map(|voxel| self.labels.get(voxel)) {

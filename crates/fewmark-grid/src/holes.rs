@@ -7,8 +7,8 @@ use crate::{Components, Connectivity, Grid};
 /// The mask with its holes filled: background components that do not touch the border of the image.
 ///
 /// `background` says which background voxels are neighbours: with [`Connectivity::Face`] a hole may be closed by voxels
-/// of the mask that touch only at corners; with [`Connectivity::Corner`] the mask must enclose it face by face. In 3-D a
-/// hole is a cavity; for holes within slices see [`fill_holes_in_slices`].
+/// of the mask that touch only at corners; with [`Connectivity::Corner`] the mask must enclose it face by face. In 3-D
+/// a hole is a cavity; for holes within slices see [`fill_holes_in_slices`].
 ///
 /// # Panics
 /// When `mask` does not have one value for each voxel of `grid`.

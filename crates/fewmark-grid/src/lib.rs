@@ -4,8 +4,8 @@
 //! `x + nx * (y + ny * z)`. A 2-D image is a grid with `nz = 1`; an axis of size 1 takes no part in any computation,
 //! so one piece of code serves 2-D and 3-D.
 //!
-//! A mask is a slice with one `bool` for each voxel. What is computed on it is exact, runs on all threads, and does not depend
-//! on their number.
+//! A mask is a slice with one `bool` for each voxel. What is computed on it is exact, runs on all threads, and does not
+//! depend on their number.
 //!
 //! ```
 //! use fewmark_grid::{Components, Connectivity, Grid, distance_to};

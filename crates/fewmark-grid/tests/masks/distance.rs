@@ -32,7 +32,8 @@ proptest! {
     fn the_order_of_the_axes_changes_nothing((grid, mask) in any_mask(), order in Just([0, 1, 2]).prop_shuffle()) {
         let (turned_grid, turned_mask) = permuted(&grid, &mask, order);
         let (_, expected) = permuted(&grid, &distance_to(&mask, &grid), order);
-        assert_close(&distance_to(&turned_mask, &turned_grid), &expected.into_iter().map(f64::from).collect::<Vec<_>>());
+        let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
+        assert_close(&distance_to(&turned_mask, &turned_grid), &expected);
     }
 
     #[test]
