@@ -24,6 +24,33 @@ pub(crate) enum Endian {
     Big,
 }
 
+/// Converts whole samples of the type that a [`SampleType`] names, each by the same expression.
+macro_rules! convert {
+    ($kind:expr, $bytes:expr, $endian:expr, |$sample:ident| $value:expr) => {{
+        macro_rules! of {
+            ($type:ty) => {{
+                let chunks = $bytes.as_chunks::<{ size_of::<$type>() }>().0.iter();
+                match $endian {
+                    Endian::Little => chunks.map(|&c| <$type>::from_le_bytes(c)).map(|$sample| $value).collect(),
+                    Endian::Big => chunks.map(|&c| <$type>::from_be_bytes(c)).map(|$sample| $value).collect(),
+                }
+            }};
+        }
+        match $kind {
+            Self::U8 => of!(u8),
+            Self::I8 => of!(i8),
+            Self::U16 => of!(u16),
+            Self::I16 => of!(i16),
+            Self::U32 => of!(u32),
+            Self::I32 => of!(i32),
+            Self::U64 => of!(u64),
+            Self::I64 => of!(i64),
+            Self::F32 => of!(f32),
+            Self::F64 => of!(f64),
+        }
+    }};
+}
+
 impl SampleType {
     /// Size of a sample in bytes.
     pub fn bytes(self) -> usize {
@@ -55,31 +82,12 @@ impl SampleType {
     ///
     /// Integers beyond 2^24 and `f64` samples are rounded to the nearest `f32`.
     pub(crate) fn decode(self, bytes: &[u8], endian: Endian) -> Vec<f32> {
-        macro_rules! decode {
-            ($type:ty) => {
-                bytes
-                    .as_chunks::<{ size_of::<$type>() }>()
-                    .0
-                    .iter()
-                    .map(|&chunk| match endian {
-                        Endian::Little => <$type>::from_le_bytes(chunk) as f32,
-                        Endian::Big => <$type>::from_be_bytes(chunk) as f32,
-                    })
-                    .collect()
-            };
-        }
-        match self {
-            Self::U8 => decode!(u8),
-            Self::I8 => decode!(i8),
-            Self::U16 => decode!(u16),
-            Self::I16 => decode!(i16),
-            Self::U32 => decode!(u32),
-            Self::I32 => decode!(i32),
-            Self::U64 => decode!(u64),
-            Self::I64 => decode!(i64),
-            Self::F32 => decode!(f32),
-            Self::F64 => decode!(f64),
-        }
+        convert!(self, bytes, endian, |sample| sample as f32)
+    }
+
+    /// Decodes whole samples to `slope * sample + intercept`, computed in `f64` and rounded once.
+    pub(crate) fn decode_scaled(self, bytes: &[u8], endian: Endian, slope: f64, intercept: f64) -> Vec<f32> {
+        convert!(self, bytes, endian, |sample| (slope * sample as f64 + intercept) as f32)
     }
 
     /// Encodes samples in little-endian order; the caller has checked with [`SampleType::holds`] that they fit.
@@ -136,6 +144,14 @@ mod tests {
             assert_eq!(bytes.len(), samples.len() * kind.bytes());
             assert_eq!(kind.decode(&bytes, Endian::Little), samples);
         }
+    }
+
+    #[test]
+    fn scaling_is_rounded_once() {
+        // 2^31 and the intercept cancel to 1: an `f32` in between would give 0.
+        let bytes = 2_147_483_649_u32.to_be_bytes();
+        assert_eq!(SampleType::U32.decode_scaled(&bytes, Endian::Big, 1.0, -2_147_483_648.0), [1.0]);
+        assert_eq!(SampleType::I16.decode_scaled(&[254, 255], Endian::Little, 0.5, 3.0), [2.0]);
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! One file per format. Each decodes bytes to an [`Image`](crate::Image) and, where the format is written, encodes one.
 
 pub(crate) mod dicom;
+mod layout;
 pub(crate) mod metaimage;
 pub(crate) mod nifti;
 pub(crate) mod npy;
 pub(crate) mod nrrd;
 pub(crate) mod raster;
+mod stream;
+mod text;
 pub(crate) mod tiff;
+mod world;
 
 use std::path::Path;
 
