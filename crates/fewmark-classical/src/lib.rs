@@ -26,4 +26,4 @@ mod report;
 
 pub use error::Error;
 pub use fewmark_grid::Grid;
-pub use report::{Iteration, Report, Stop};
+pub use report::{Iteration, OnIteration, Report, Stop};
