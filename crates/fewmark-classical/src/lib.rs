@@ -23,6 +23,7 @@ pub mod markers;
 pub mod otsu;
 mod poisson;
 mod report;
+pub mod statistics;
 
 pub use error::Error;
 pub use fewmark_grid::Grid;
