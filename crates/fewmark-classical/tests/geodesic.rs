@@ -205,7 +205,9 @@ proptest! {
     }
 
     #[test]
-    fn a_greater_cost_is_nowhere_nearer((grid, cost, sources) in problem(2.0), dearer in 0.0..5.0_f32, at in 0..400_usize) {
+    fn a_greater_cost_is_nowhere_nearer(
+        (grid, cost, sources) in problem(2.0), dearer in 0.0..5.0_f32, at in 0..400_usize,
+    ) {
         let distance = solve(&cost, &grid, &sources);
         let mut raised = cost;
         let at = at % raised.len();

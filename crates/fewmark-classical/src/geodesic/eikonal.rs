@@ -7,8 +7,7 @@ use crate::{Error, Grid, statistics};
 /// `|grad D| = F` by the first-order Godunov scheme, a step along axis `k` being as long as the voxel spacing along it.
 /// The discrete equations have exactly one solution, and whatever the order in which voxels are brought down to what
 /// their neighbours offer, they end there. So the queue need not sort strictly: a voxel that is lowered after it was
-/// visited is simply visited again, which is rare with buckets about as wide as a step costs, and there is no heap as in
-/// textbook fast marching.
+/// visited is simply visited again, and the heap of textbook fast marching is not needed.
 ///
 /// Distances are kept in f64: an image of a few thousand cheap steps behind one expensive edge needs more than the 24
 /// bits of an f32. Memory: 13 bytes per voxel and the queue, which holds the front only.

@@ -24,9 +24,10 @@ pub enum MarkerShape {
 ///
 /// * One click: the voxel and its successors along each axis, a 2×2 (in 3-D 2×2×2) block, as in the published code of
 ///   Roberts and Spencer.
-/// * Two clicks, or more on one line: the straight line of voxels between the outermost two, one voxel thicker on every side (a 3×3
-///   square, in 3-D a 3×3×3 cube).
-/// * Three clicks or more, in one plane along the axes: the voxels of this plane whose centres lie in the hull or polygon.
+/// * Two clicks, or more on one line: the straight line of voxels between the outermost two, one voxel thicker on every
+///   side (a 3×3 square, in 3-D a 3×3×3 cube).
+/// * Three clicks or more, in one plane along the axes: the voxels of this plane whose centres lie in the hull or
+///   polygon.
 /// * Otherwise: the voxels whose centres lie in the convex polytope of the clicks.
 ///
 /// All is clipped to the image, and every clicked voxel belongs to the region. Clicks are voxels `(x, y, z)`; distances
