@@ -44,8 +44,8 @@ impl FittingBand {
     /// Otsu thresholds of the whole image on either side of it (code by M. Roberts of Roberts and Spencer 2019).
     ///
     /// `f` is scaled to `[0, 1]`. `gamma_floor_sd` widens a band that ends too near: each half-width is at least this
-    /// many standard deviations of `f` in the marker, and 0.02. With 0 there is no such floor, as published, save one of
-    /// 0.001 where the published code would divide by 0. An image of fewer than three grey values has no Otsu
+    /// many standard deviations of `f` in the marker, and 0.02. With 0 there is no such floor, as published, save one
+    /// of 0.001 where the published code would divide by 0. An image of fewer than three grey values has no Otsu
     /// thresholds; 0 and 1 then stand alone.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl FittingBand {
     /// `Phi(f, c1) = (f - c1)² - lambda3 T(f)`, where `T` is the triangle of height 1 over the band: 1 at the centre, 0
     /// at its ends and beyond.
     ///
-    /// So `Phi` is `-lambda3` at the centre, continuous, and not negative outside the band. The published `lambda3` is 1.
+    /// So `Phi` is `-lambda3` at the centre, continuous, and not negative outside the band. Published: `lambda3 = 1`.
     pub fn phi(&self, f: &[f32], lambda3: f64) -> Vec<f32> {
         let (center, lambda3) = (self.center as f32, lambda3 as f32);
         let (per_lower, per_upper) = ((1.0 / self.lower) as f32, (1.0 / self.upper) as f32);

@@ -143,7 +143,8 @@ proptest! {
         prop_assert_eq!(phi[0], -lambda3 as f32);
         for (k, end) in [(1, lower), (2, lower), (3, upper), (4, upper)] {
             // Across the end the value is the squared distance, up to the slope of the triangle.
-            prop_assert!((f64::from(phi[k]) - end * end).abs() < tiny * (lambda3 / end + 2.0) + 1e-4, "{k}: {}", phi[k]);
+            let error = (f64::from(phi[k]) - end * end).abs();
+            prop_assert!(error < tiny * (lambda3 / end + 2.0) + 1e-4, "{k}: {}", phi[k]);
         }
         prop_assert!(phi[1] >= 0.0 && phi[4] >= 0.0);
     }

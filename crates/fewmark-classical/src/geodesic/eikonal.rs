@@ -160,8 +160,8 @@ fn row_starts(grid: &Grid, padded: &Grid) -> impl Iterator<Item = usize> + use<>
 /// A multiple of the median cost of a step, from a fixed sample of the voxels.
 ///
 /// Wider buckets are fewer and hold more voxels that come too early and are visited twice; in a volume, where a front
-/// is larger and a voxel has more neighbours that may come late, the second weighs more. Of 0.1, 0.5 and 2 medians, 2 is
-/// the fastest on a CT slice of 512² pixels (0.1: 1.8 times as long), 0.5 on a smooth random volume of 256³ voxels
+/// is larger and a voxel has more neighbours that may come late, the second weighs more. Of 0.1, 0.5 and 2 medians, 2
+/// is the fastest on a CT slice of 512² pixels (0.1: 1.8 times as long), 0.5 on a smooth random volume of 256³ voxels
 /// (2: 1.6 times as long).
 fn bucket_width(cost: &[f32], grid: &Grid) -> f64 {
     const SAMPLE: usize = 4096;

@@ -1,8 +1,8 @@
 //! First-order Godunov update of the eikonal equation, for all neighbours of one voxel at a time.
 //!
 //! A voxel `p` whose distance fell offers new distances to its neighbours. The offer to a neighbour `q` solves
-//! `sum_k ((x - m_k)+ / h_k)² = F²` with `m_k` the smaller of the two distances along axis `k`, and `D(p)` along the axis
-//! that joins `p` and `q`. (Should the voxel behind `q` be smaller, the offer is merely not the best one, and that
+//! `sum_k ((x - m_k)+ / h_k)² = F²` with `m_k` the smaller of the two distances along axis `k`, and `D(p)` along the
+//! axis that joins `p` and `q`. (Should the voxel behind `q` be smaller, the offer is merely not the best one, and that
 //! voxel has made its own.) Everything is computed without a branch: a distance `m_k` too large to take part is
 //! replaced by the solution found without it, and then changes nothing.
 
