@@ -320,25 +320,63 @@ fn dual_segment(fixed: &Fixed, band: &mut Band, row: usize, range: std::ops::Ran
     let [px, pm, po] = &mut band.p;
     let (px, po) = (&mut px[at..at + n], &mut po[at..at + n]);
     let relaxation = fixed.steps.relaxation;
-    let mut moved = 0;
     if middle == 1 {
-        for i in 0..n {
-            let here = here[i];
-            let x = px[i] + sigma[0] * (right[i] - here);
-            let o = po[i] + sigma[2] * (next_slice[i] - here);
-            let shrink = projection(x * x + o * o, radius[i]);
-            moved |= step(&mut px[i], shrink * x, relaxation);
-            moved |= step(&mut po[i], shrink * o, relaxation);
-        }
-        return moved;
+        return dual_2d(here, &right[..n], next_slice, radius, sigma, relaxation, px, po);
     }
     let next_middle = if global % middle + 1 < middle { &ahead[at + nx..][..n] } else { here };
     let pm = &mut pm[at..at + n];
+    dual_3d(here, &right[..n], next_middle, next_slice, radius, sigma, relaxation, px, pm, po)
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "arguments are known not to overlap, so that the loop needs no checks")]
+fn dual_2d(
+    here: &[f32],
+    right: &[f32],
+    next: &[f32],
+    radius: &[f32],
+    sigma: [f32; 3],
+    relaxation: f32,
+    px: &mut [f32],
+    po: &mut [f32],
+) -> u32 {
+    let n = here.len();
+    let (right, next, radius, px, po) = (&right[..n], &next[..n], &radius[..n], &mut px[..n], &mut po[..n]);
+    let mut moved = 0;
     for i in 0..n {
         let here = here[i];
         let x = px[i] + sigma[0] * (right[i] - here);
-        let m = pm[i] + sigma[1] * (next_middle[i] - here);
-        let o = po[i] + sigma[2] * (next_slice[i] - here);
+        let o = po[i] + sigma[2] * (next[i] - here);
+        let shrink = projection(x * x + o * o, radius[i]);
+        moved |= step(&mut px[i], shrink * x, relaxation);
+        moved |= step(&mut po[i], shrink * o, relaxation);
+    }
+    moved
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "arguments are known not to overlap, so that the loop needs no checks")]
+fn dual_3d(
+    here: &[f32],
+    right: &[f32],
+    above: &[f32],
+    next: &[f32],
+    radius: &[f32],
+    sigma: [f32; 3],
+    relaxation: f32,
+    px: &mut [f32],
+    pm: &mut [f32],
+    po: &mut [f32],
+) -> u32 {
+    let n = here.len();
+    let (right, above, next, radius) = (&right[..n], &above[..n], &next[..n], &radius[..n]);
+    let (px, pm, po) = (&mut px[..n], &mut pm[..n], &mut po[..n]);
+    let mut moved = 0;
+    for i in 0..n {
+        let here = here[i];
+        let x = px[i] + sigma[0] * (right[i] - here);
+        let m = pm[i] + sigma[1] * (above[i] - here);
+        let o = po[i] + sigma[2] * (next[i] - here);
         let shrink = projection(x * x + m * m + o * o, radius[i]);
         moved |= step(&mut px[i], shrink * x, relaxation);
         moved |= step(&mut pm[i], shrink * m, relaxation);
