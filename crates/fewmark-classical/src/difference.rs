@@ -47,7 +47,8 @@ impl Difference {
         std::array::from_fn(|axis| vec![0.0; if self.size[axis] > 1 { self.len() } else { 0 }])
     }
 
-    /// Eigenvalue `w_a^2 (2 - 2 cos(pi k / n_a))` of `-D_a^T D_a` with its sign turned, for the frequency `k` along `axis`.
+    /// Eigenvalue `w_a^2 (2 - 2 cos(pi k / n_a))` of `-D_a^T D_a` with its sign turned, for the frequency `k` along
+    /// `axis`.
     pub(crate) fn eigenvalue(&self, axis: usize, k: usize) -> f64 {
         let angle = std::f64::consts::PI * k as f64 / self.size[axis] as f64;
         f64::from(self.weight[axis]).powi(2) * (2.0 - 2.0 * angle.cos())

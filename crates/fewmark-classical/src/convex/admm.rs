@@ -1,4 +1,5 @@
-//! The alternating direction method of multipliers: the published solver of the model, and the reference of the faster one.
+//! The alternating direction method of multipliers: the published solver of the model, and the reference of the faster
+//! one.
 
 use rayon::prelude::*;
 

@@ -6,8 +6,8 @@
 //!
 //! The relaxation of the binary problem is exact in the continuum: almost every level set of a minimiser is a minimiser
 //! among sets (Chan, Esedoglu and Nikolova 2006), so an object is `u > 1/2`. Two solvers find the same minimum:
-//! [`minimise`], primal-dual, fast and with a certificate, is the one to use; [`admm`] is the method of Burrows, Chen and
-//! Torella.
+//! [`minimise`], primal-dual, fast and with a certificate, is the one to use; [`admm`] is the method of Burrows, Chen
+//! and Torella.
 
 mod admm;
 mod energy;

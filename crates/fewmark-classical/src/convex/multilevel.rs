@@ -1,8 +1,8 @@
 //! Coarser copies of a problem, and the way back of a solution to a finer level.
 //!
-//! A coarse voxel covers two voxels along every axis that is long enough. Its data is the mean of theirs, and the weights
-//! of the differences along those axes are halved: then the energy of a coarse function is that of its fine copy divided
-//! by the number of voxels in a cell, with the same `mu` and dual vectors of the same length.
+//! A coarse voxel covers two voxels along every axis that is long enough. Its data is the mean of theirs, and the
+//! weights of the differences along those axes are halved: then the energy of a coarse function is that of its fine
+//! copy divided by the number of voxels in a cell, with the same `mu` and dual vectors of the same length.
 
 use rayon::prelude::*;
 

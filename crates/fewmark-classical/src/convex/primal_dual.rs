@@ -84,8 +84,8 @@ struct Start {
 ///
 /// (Chambolle and Pock 2011, algorithm 1), each level starting from the solution of a coarser one, or from `warm`.
 ///
-/// Every feasible `p` bounds the minimum from below by `D(p) = sum min(0, r - div p)`. The residual of the report is the
-/// gap `(E(u) - D(p)) / |E(u)|`, a proof of how good the result is; the run ends when it is at most the tolerance.
+/// Every feasible `p` bounds the minimum from below by `D(p) = sum min(0, r - div p)`. The residual of the report is
+/// the gap `(E(u) - D(p)) / |E(u)|`, a proof of how good the result is; the run ends when it is at most the tolerance.
 /// The result is the same, bit for bit, for any number of threads.
 ///
 /// `warm` receives the state at the end, also that of a run that was stopped.

@@ -1,14 +1,14 @@
 //! One iteration of the primal-dual method in one sweep over memory.
 //!
-//! A sweep visits rows in order. At each it moves the dual vectors forward, which needs the extrapolated `u` of this row
-//! and of the next ones, not yet overwritten; then it moves `u`, which needs the new dual vectors of this row and of the
-//! ones before. So one pass does what two would do, in place, and every value depends only on values of the iteration
-//! before: neither the order of bands nor the number of threads can show in the result.
+//! A sweep visits rows in order. At each it moves the dual vectors forward, which needs the extrapolated `u` of this
+//! row and of the next ones, not yet overwritten; then it moves `u`, which needs the new dual vectors of this row and
+//! of the ones before. So one pass does what two would do, in place, and every value depends only on values of the
+//! iteration before: neither the order of bands nor the number of threads can show in the result.
 //!
-//! Far from an object's boundary nothing moves: `u` is 0 or 1 and its neighbours agree. A segment of a row whose values,
-//! and whose neighbours' values, came out of an iteration with the same bits as they went in will do so again, because
-//! the iteration is a function of those bits only. Such segments sleep until a neighbour moves. (A step that is not
-//! over-relaxed could still move them by less than their last bit.)
+//! Far from an object's boundary nothing moves: `u` is 0 or 1 and its neighbours agree. A segment of a row whose
+//! values, and whose neighbours' values, came out of an iteration with the same bits as they went in will do so again,
+//! because the iteration is a function of those bits only. Such segments sleep until a neighbour moves. (A step that is
+//! not over-relaxed could still move them by less than their last bit.)
 
 use std::borrow::Cow;
 
@@ -28,8 +28,8 @@ const VOXELS_PER_BAND: usize = 1 << 13;
 
 const ZEROS: [f32; SEGMENT] = [0.0; SEGMENT];
 
-/// Rows of `nx` voxels, `middle` rows to a slice, `slices` slices. An image is rows only: each is a slice of its own, so
-/// that bands of slices serve images and volumes alike.
+/// Rows of `nx` voxels, `middle` rows to a slice, `slices` slices. An image is rows only: each is a slice of its own,
+/// so that bands of slices serve images and volumes alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) nx: usize,

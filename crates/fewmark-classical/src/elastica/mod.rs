@@ -48,9 +48,9 @@ impl ElasticaProblem<'_> {
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ElasticaParams {
-    /// The penalties `r1`, `r2`, `r3`, `r4` of `|p| = m.p`, `p = Du`, `v = u` and `n = m`. When absent (0.1, 2, 2, 5) for
-    /// `beta <= 1`, (1, 10, 10, 50) for `beta >= 5`, and geometric means weighted by `beta` between: values found to
-    /// converge for data of about 1.
+    /// The penalties `r1`, `r2`, `r3`, `r4` of `|p| = m.p`, `p = Du`, `v = u` and `n = m`. When absent (0.1, 2, 2, 5)
+    /// for `beta <= 1`, (1, 10, 10, 50) for `beta >= 5`, and geometric means weighted by `beta` between: values found
+    /// to converge for data of about 1.
     pub penalties: Option<[f64; 4]>,
     /// Steps of conjugate gradients for `n` in each iteration at the most. 10.
     pub gradient_steps: usize,
