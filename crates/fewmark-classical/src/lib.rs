@@ -8,7 +8,7 @@
 //!
 //! exceeds 1/2 (Roberts and Spencer 2019; Burrows, Chen and Torella, eq. 1 and 4). [`markers`] turn clicks into a region,
 //! [`fitting`] gives `Phi`, [`geodesic`] gives `D_G`, [`edge`] gives `g`; [`convex`] minimises with total variation,
-//! [`elastica`] with Euler's elastica in its place.
+//! [`elastica`] with Euler's elastica in its place. [`selective`] puts them together.
 //!
 //! Fields are slices in the order of a [`Grid`]: x running fastest, `nz = 1` for an image.
 
@@ -23,6 +23,7 @@ pub mod markers;
 pub mod otsu;
 mod poisson;
 mod report;
+pub mod selective;
 pub mod statistics;
 
 pub use error::Error;

@@ -1,0 +1,14 @@
+//! The selective model, from an image and clicks to a mask.
+//!
+//! [`Session`] keeps what depends on the image alone, and the last solution, so that a further click on the same image costs
+//! little more than a short solve.
+
+mod contrast;
+mod data_term;
+mod params;
+mod part;
+mod selection;
+mod session;
+
+pub use params::{DistanceKind, FittingBandKind, Keep, LengthUnit, NormalisationKind, SelectiveParams, Solver};
+pub use session::{Outcome, Regulariser, Run, Session};

@@ -1,0 +1,237 @@
+//! One image that is clicked again and again.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use fewmark_grid::Grid;
+
+use super::data_term::{Background, Marker, data_term, derived, fitting_band};
+use super::params::{SelectiveParams, Solver};
+use super::part::Part;
+use super::selection::select;
+use crate::convex::{ConvexProblem, Warm, admm, minimise};
+use crate::edge::{EdgeDetector, gaussian};
+use crate::elastica::{ElasticaParams, ElasticaProblem, elastica};
+use crate::geodesic::{Eikonal, add_euclidean_term};
+use crate::markers::marker_region;
+use crate::{Error, Iteration, Report};
+
+/// Elastica needs some weight.
+const LEAST_MU: f64 = 1e-3;
+
+/// Which regulariser a segmentation is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Regulariser {
+    /// Total variation.
+    TotalVariation,
+    /// Euler's elastica, started from the solution with total variation; 2-D.
+    Elastica,
+}
+
+/// A run of one solver within a segmentation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// "primal_dual", "admm" or "elastica".
+    pub solver: &'static str,
+    /// How it went.
+    pub report: Report,
+}
+
+/// What a segmentation gives.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The object.
+    pub mask: Vec<bool>,
+    /// The relaxed solution, 0 to 1.
+    pub u: Vec<f32>,
+    /// Quantities derived from image and clicks, by name.
+    pub derived: Vec<(&'static str, f64)>,
+    /// Time of each stage in seconds, in order.
+    pub stages: Vec<(&'static str, f64)>,
+    /// The solvers' runs, in order.
+    pub runs: Vec<Run>,
+}
+
+/// An image, what is computed from it once, and the last solution.
+pub struct Session {
+    params: SelectiveParams,
+    /// The grid with lengths in pixels along x.
+    grid: Grid,
+    f: Vec<f32>,
+    edge: Option<Vec<f32>>,
+    cost: Vec<f32>,
+    foreground: Eikonal,
+    background: Option<Eikonal>,
+    warm: Warm,
+}
+
+impl Session {
+    /// Prepares an image whose samples are finite and scaled to `[0, 1]`.
+    ///
+    /// # Errors
+    /// [`Error::Length`], [`Error::NotFinite`], or [`Error::Parameter`].
+    pub fn new(f: &[f32], grid: &Grid, params: &SelectiveParams) -> Result<Self, Error> {
+        params.check()?;
+        Error::check_length("image", grid, f.len())?;
+        let count = f.iter().filter(|f| !f.is_finite()).count();
+        if count > 0 {
+            return Err(Error::NotFinite { what: "image", count });
+        }
+        let pixel = grid.spacing[0];
+        let grid = Grid { spacing: grid.spacing.map(|s| s / pixel), ..*grid };
+        let detector = EdgeDetector { iota: params.iota, sigma: params.edge_sigma };
+        let edge = params.edge_weight.then(|| detector.apply(f, &grid)).transpose()?;
+        let f = gaussian(f, &grid, params.presmooth_sigma)?;
+        let cost = params.cost_params().cost(&f, &grid)?;
+        let foreground = Eikonal::new(&cost, &grid)?;
+        Ok(Self { params: params.clone(), grid, f, edge, cost, foreground, background: None, warm: Warm::default() })
+    }
+
+    /// The most memory that a session and a segmentation with total variation take at a time, in bytes, for so many voxels.
+    pub fn memory(voxels: usize) -> u64 {
+        // Measured as the growth of the peak with the volume, rounded up.
+        120 * voxels as u64
+    }
+
+    /// Segments the object that holds the foreground clicks and none of the background clicks.
+    ///
+    /// `on_iteration` is called with the solver's name and state; breaking ends the work with [`Error::Stopped`].
+    ///
+    /// # Errors
+    /// [`Error::NoClick`], [`Error::Outside`], [`Error::Dimension`] for elastica in 3-D, and [`Error::Stopped`].
+    pub fn segment(
+        &mut self,
+        foreground: &[[usize; 3]],
+        background: &[[usize; 3]],
+        regulariser: Regulariser,
+        on_iteration: &mut dyn FnMut(&'static str, &Iteration) -> ControlFlow<()>,
+    ) -> Result<Outcome, Error> {
+        if regulariser == Regulariser::Elastica && self.grid.size[2] > 1 {
+            return Err(Error::Dimension { method: "elastica", size: self.grid.size });
+        }
+        let mut clock = Clock::new();
+        let (marker, background) = self.mark(foreground, background)?;
+        clock.lap("markers");
+        let distance = self.foreground_distance(&marker.mask)?;
+        let background = background.map(|mask| self.background_distance(mask)).transpose()?;
+        clock.lap("distance");
+        let band = fitting_band(&self.f, &marker, &self.params)?;
+        let r = data_term(&self.f, &band, &marker, distance, background.as_ref(), &self.params)?;
+        clock.lap("data term");
+        let mu = marker.mu(&self.params);
+        let (u, runs) = self.solve(&r, mu, regulariser, on_iteration)?;
+        clock.lap("solve");
+        let clicks: Vec<usize> = foreground.iter().map(|&click| self.grid.index(click)).collect();
+        let outside = background.as_ref().map(|b| b.mask.as_slice());
+        let mask = select(&u, &marker.mask, &clicks, outside, &self.grid, &self.params);
+        clock.lap("selection");
+        Ok(Outcome { mask, u, derived: derived(&band, &marker, mu, &r), stages: clock.laps, runs })
+    }
+
+    /// The marker and the voxels of the background clicks, which do not overlap.
+    fn mark(
+        &self,
+        foreground: &[[usize; 3]],
+        background: &[[usize; 3]],
+    ) -> Result<(Marker, Option<Vec<bool>>), Error> {
+        let mut mask = marker_region(&self.grid, foreground, self.params.marker_shape)?;
+        let mut outside = vec![false; mask.len()];
+        for &click in background {
+            let block = marker_region(&self.grid, &[click], self.params.marker_shape)?;
+            outside.iter_mut().zip(block).for_each(|(o, b)| *o |= b);
+        }
+        for &click in foreground {
+            outside[self.grid.index(click)] = false;
+        }
+        mask.iter_mut().zip(&outside).for_each(|(m, o)| *m &= !o);
+        let marker = Marker::new(mask, foreground.len(), &self.grid);
+        Ok((marker, (!background.is_empty()).then_some(outside)))
+    }
+
+    fn foreground_distance(&mut self, marker: &[bool]) -> Result<Vec<f32>, Error> {
+        if self.params.theta_g > 0.0 {
+            let mut cost = self.cost.clone();
+            add_euclidean_term(&mut cost, &self.grid, marker, self.params.theta_g)?;
+            self.foreground.set_cost(&cost)?;
+        }
+        self.foreground.solve(marker)?;
+        Ok(self.foreground.distance().map(|d| d as f32).collect())
+    }
+
+    fn background_distance(&mut self, mask: Vec<bool>) -> Result<Background, Error> {
+        let eikonal = match &mut self.background {
+            Some(eikonal) => eikonal,
+            None => self.background.insert(Eikonal::new(&self.cost, &self.grid)?),
+        };
+        eikonal.solve(&mask)?;
+        Ok(Background { distance: eikonal.distance().map(|d| d as f32).collect(), mask })
+    }
+
+    fn solve(
+        &mut self,
+        r: &[f32],
+        mu: f64,
+        regulariser: Regulariser,
+        on_iteration: &mut dyn FnMut(&'static str, &Iteration) -> ControlFlow<()>,
+    ) -> Result<(Vec<f32>, Vec<Run>), Error> {
+        let problem = ConvexProblem { grid: &self.grid, data: r, weight: self.edge.as_deref(), mu };
+        let (solver, (u, report)) = match self.params.solver {
+            Solver::PrimalDual => {
+                let params = self.params.primal_dual();
+                ("primal_dual", minimise(&problem, &params, &mut self.warm, &mut |i| on_iteration("primal_dual", i))?)
+            }
+            Solver::Admm => ("admm", admm(&problem, &self.params.admm(), None, &mut |i| on_iteration("admm", i))?),
+        };
+        let mut runs = vec![Run { solver, report }];
+        if regulariser == Regulariser::TotalVariation {
+            return Ok((u, runs));
+        }
+        let (u, report) = self.bend(r, mu, &u, &mut |i| on_iteration("elastica", i))?;
+        runs.push(Run { solver: "elastica", report });
+        Ok((u, runs))
+    }
+}
+
+impl Session {
+    /// Minimises with elastica, starting from the solution with total variation, in a box around its object: elsewhere `u`
+    /// is 0 and stays so.
+    fn bend(
+        &self,
+        r: &[f32],
+        mu: f64,
+        u: &[f32],
+        on_iteration: &mut dyn FnMut(&Iteration) -> ControlFlow<()>,
+    ) -> Result<(Vec<f32>, Report), Error> {
+        let Some(part) = Part::around(u, &self.grid) else {
+            let params = ElasticaParams { max_iterations: 1, ..self.params.elastica() };
+            return elastica(&self.elastica_problem(&self.grid, r), &params, Some(u), on_iteration);
+        };
+        // Divided by mu, so that alpha and beta are relative to it and the penalties see data of about the same size.
+        let data: Vec<f32> = part.cut(r, &self.grid).iter().map(|&r| (f64::from(r) / mu.max(LEAST_MU)) as f32).collect();
+        let start = part.cut(u, &self.grid);
+        let problem = self.elastica_problem(&part.grid, &data);
+        let (bent, report) = elastica(&problem, &self.params.elastica(), Some(&start), on_iteration)?;
+        Ok((part.paste(&bent, u.to_vec(), &self.grid), report))
+    }
+
+    fn elastica_problem<'a>(&self, grid: &'a Grid, data: &'a [f32]) -> ElasticaProblem<'a> {
+        ElasticaProblem { grid, data, alpha: self.params.alpha, beta: self.params.beta }
+    }
+}
+
+/// Times of the stages of a work.
+struct Clock {
+    last: Instant,
+    laps: Vec<(&'static str, f64)>,
+}
+
+impl Clock {
+    fn new() -> Self {
+        Self { last: Instant::now(), laps: Vec::new() }
+    }
+
+    fn lap(&mut self, stage: &'static str) {
+        self.laps.push((stage, self.last.elapsed().as_secs_f64()));
+        self.last = Instant::now();
+    }
+}

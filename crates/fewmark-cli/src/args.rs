@@ -1,0 +1,252 @@
+//! The command line: every command, argument and option.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+/// Segments medical images from a few clicks.
+#[derive(Parser)]
+#[command(name = "fewmark", version, propagate_version = true, infer_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Args)]
+pub(crate) struct Common {
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print no progress and no notes
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Number of threads [default: all cores]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Segment the clicked object of an image
+    Segment(Segment),
+    /// Score segmentations against the truth
+    Evaluate(Evaluate),
+    /// Show size, geometry, intensities and labels of files
+    Info(Info),
+    /// Convert an image to another format, grid or intensity range
+    Convert(Convert),
+    /// Simulate the clicks of a person who sees the truth
+    Clicks(Clicks),
+    /// Segment a chest phantom and show what came out
+    Demo(Demo),
+    /// List the methods, or the parameters of one
+    Methods(Methods),
+    /// Show what this machine offers the program
+    Doctor,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Segment {
+    /// The image: a file, a folder with a DICOM series, or the series' files
+    #[arg(required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) image: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) clicks: ClickArgs,
+    /// Method [default: tv]
+    #[arg(short, long, value_parser = method_names(), hide_possible_values = false)]
+    pub(crate) method: Option<String>,
+    /// TOML file with the method and its parameters
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// Set a parameter of the method; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = fewmark::registry::parse_setting)]
+    pub(crate) settings: Vec<toml::Table>,
+    /// Segment this slice of a volume only, counted from 0
+    #[arg(long, value_name = "Z")]
+    pub(crate) slice: Option<usize>,
+    /// Where to write the mask: label 1 in the geometry of the image
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Where to write a picture of the contour and the clicks
+    #[arg(long, value_name = "PNG", value_hint = ValueHint::FilePath)]
+    pub(crate) overlay: Option<PathBuf>,
+    /// Where to write parameters, energies and times
+    #[arg(long, value_name = "JSON", value_hint = ValueHint::FilePath)]
+    pub(crate) trace: Option<PathBuf>,
+    /// Where to write the relaxed solution, 0 to 1
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) probability: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct ClickArgs {
+    /// A click inside the object: voxel indices x,y[,z] counted from 0; may be repeated
+    #[arg(short, long = "click", value_name = "X,Y[,Z]", value_parser = point, allow_hyphen_values = true)]
+    pub(crate) foreground: Vec<Point>,
+    /// A click on what must not belong to the object; may be repeated
+    #[arg(short, long = "background", value_name = "X,Y[,Z]", value_parser = point, allow_hyphen_values = true)]
+    pub(crate) background: Vec<Point>,
+    /// JSON file with clicks, as `fewmark clicks` writes it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["foreground", "background", "world"])]
+    pub(crate) marks: Option<PathBuf>,
+    /// Clicks are world coordinates in mm (RAS+)
+    #[arg(long)]
+    pub(crate) world: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Evaluate {
+    /// A segmentation, or a folder of them
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) predictions: PathBuf,
+    /// The truth, or a folder with files of the same names
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) truths: PathBuf,
+    /// Labels to score [default: all that occur in the truth or the segmentation]
+    #[arg(long, value_delimiter = ',', value_name = "LABELS")]
+    pub(crate) labels: Option<Vec<u16>>,
+    /// Where to write a row for each case and label
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) csv: Option<PathBuf>,
+    /// Tolerance of the surface Dice in mm
+    #[arg(long, value_name = "MM", default_value_t = 2.0)]
+    pub(crate) tolerance: f64,
+    /// Leave out the surface distances, which take longer
+    #[arg(long)]
+    pub(crate) overlap_only: bool,
+    /// How an infinite distance (one of the two is empty) enters the mean
+    #[arg(long, value_name = "skip|image-diagonal|MM", default_value = "skip")]
+    pub(crate) empty_distance: String,
+    /// Score masks of different geometry as long as their sizes agree
+    #[arg(long)]
+    pub(crate) ignore_geometry: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Info {
+    /// Files, or folders with a DICOM series
+    #[arg(required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Convert {
+    /// The image: a file, a folder with a DICOM series, or the series' files
+    #[arg(required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) image: Vec<PathBuf>,
+    /// Where to write it; the name tells the format
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+    /// Resample to this spacing in mm
+    #[arg(long, value_name = "X,Y[,Z]", value_parser = point, conflicts_with = "like")]
+    pub(crate) spacing: Option<Point>,
+    /// Resample to the grid of another image
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) like: Option<PathBuf>,
+    /// The image is a label map: resample to the nearest label, and keep whole numbers
+    #[arg(long, conflicts_with = "window")]
+    pub(crate) labels: bool,
+    /// Map an intensity range to 0..1: LOW,HIGH or a CT preset (lung, liver, brain, bone, soft-tissue)
+    #[arg(long, value_name = "LOW,HIGH|PRESET", allow_hyphen_values = true)]
+    pub(crate) window: Option<String>,
+    /// Take this slice of a volume only, counted from 0
+    #[arg(long, value_name = "Z")]
+    pub(crate) slice: Option<usize>,
+}
+
+#[derive(Args)]
+pub(crate) struct Clicks {
+    /// The true label map
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) truth: PathBuf,
+    /// Label of the object
+    #[arg(long, default_value_t = 1)]
+    pub(crate) label: u16,
+    /// Which connected component of the label is the object
+    #[arg(long, value_enum, default_value_t = Component::Largest)]
+    pub(crate) component: Component,
+    /// Number of clicks [default: 4 to 6, drawn by the seed]
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<NonZeroUsize>,
+    /// Seed of the random choices
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Where to write the clicks [default: print them]
+    #[arg(short, long, value_name = "JSON", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Where to write the mask of the clicked object
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) object: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Component {
+    /// The largest one
+    Largest,
+    /// All of them together
+    All,
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// Folder for masks, pictures and the page that shows them
+    #[arg(short, long, value_name = "FOLDER", default_value = "fewmark-demo", value_hint = ValueHint::DirPath)]
+    pub(crate) output: PathBuf,
+    /// Seed of the phantom and of the clicks
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct Methods {
+    /// Show the parameters of this method
+    #[arg(value_parser = method_names())]
+    pub(crate) name: Option<String>,
+}
+
+/// Coordinates of a click, or a spacing.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Point(pub(crate) Vec<f64>);
+
+fn point(text: &str) -> Result<Point, String> {
+    let numbers: Result<Vec<f64>, _> = text.split(',').map(|part| part.trim().parse::<f64>()).collect();
+    match numbers {
+        Ok(numbers) if matches!(numbers.len(), 2 | 3) && numbers.iter().all(|n| n.is_finite()) => Ok(Point(numbers)),
+        _ => Err("expected two or three numbers, X,Y or X,Y,Z".into()),
+    }
+}
+
+fn method_names() -> PossibleValuesParser {
+    let value = |entry: &fewmark::registry::Entry| PossibleValue::new(entry.name).help(entry.summary);
+    PossibleValuesParser::new(fewmark::registry::METHODS.iter().map(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn points_have_two_or_three_finite_numbers() {
+        assert_eq!(point("1, -2.5,3"), Ok(Point(vec![1.0, -2.5, 3.0])));
+        for wrong in ["", "1", "1,2,3,4", "1,x", "1,NaN", "1,,2"] {
+            assert!(point(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

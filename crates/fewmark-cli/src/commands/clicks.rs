@@ -1,0 +1,31 @@
+//! `fewmark clicks`: the clicks of a person who sees the truth.
+
+use fewmark::LabelMap;
+use fewmark::image::{read_labels, write_labels};
+use fewmark::simulate::{self, Object};
+use fewmark::Marks;
+
+use crate::args::{Clicks, Common, Component};
+use crate::failure::Failure;
+use crate::output::{note, print_json, write_json};
+
+pub(crate) fn run(arguments: &Clicks, common: &Common) -> Result<(), Failure> {
+    let truth = read_labels(&arguments.truth)?;
+    let object = match arguments.component {
+        Component::Largest => Object::largest(&truth, arguments.label)?,
+        Component::All => Object::whole(&truth, arguments.label)?,
+    };
+    let clicks = object.clicks(arguments.count.map(std::num::NonZeroUsize::get), arguments.seed);
+    let marks = Marks::from_voxels(truth.geometry(), &clicks, &[]);
+    if let Some(path) = &arguments.object {
+        write_labels(path, &LabelMap::from_mask(object.mask(), truth.geometry().clone())?)?;
+    }
+    match &arguments.output {
+        Some(path) => {
+            write_json(path, &marks)?;
+            note(common, format!("{} clicks in an object of {} voxels", clicks.len(), simulate::count(object.mask())));
+            if common.json { print_json(&marks) } else { Ok(()) }
+        }
+        None => print_json(&marks),
+    }
+}

@@ -1,0 +1,247 @@
+//! `fewmark evaluate`: scores of segmentations against the truth.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use fewmark::LabelMap;
+use fewmark::image::{Format, read_labels, write_atomically};
+use fewmark::metrics::{CaseScores, EmptyDistance, Metric, Score, ScoreOptions, Scores, Statistics, Summary, score_case};
+use serde::Serialize;
+
+use crate::args::{Common, Evaluate};
+use crate::failure::Failure;
+use crate::output::{print, print_json, table};
+use crate::progress::ProgressLine;
+
+#[derive(Serialize)]
+struct Evaluation {
+    cases: BTreeMap<String, CaseScores>,
+    summary: Summary,
+}
+
+/// A prediction and its truth.
+struct Case {
+    name: String,
+    prediction: PathBuf,
+    truth: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Evaluate, common: &Common) -> Result<(), Failure> {
+    let empty = empty_distance(&arguments.empty_distance)?;
+    if !(arguments.tolerance.is_finite() && arguments.tolerance >= 0.0) {
+        return Err(Failure::call(format!("--tolerance {}: expected 0 or more mm", arguments.tolerance)));
+    }
+    let options = ScoreOptions {
+        labels: arguments.labels.clone(),
+        surface: !arguments.overlap_only,
+        surface_dice_tolerance: (!arguments.overlap_only).then_some(arguments.tolerance),
+    };
+    let cases = cases(&arguments.predictions, &arguments.truths)?;
+    let mut scores = BTreeMap::new();
+    let line = ProgressLine::new(common);
+    for (i, case) in cases.iter().enumerate() {
+        let _ = line.show(&fewmark::Step { stage: "score", fraction: Some(i as f64 / cases.len() as f64) });
+        scores.insert(case.name.clone(), score(case, &options, arguments.ignore_geometry)?);
+    }
+    drop(line);
+    let list: Vec<CaseScores> = scores.values().cloned().collect();
+    let evaluation = Evaluation { summary: Summary::of(&list, empty), cases: scores };
+    if let Some(path) = &arguments.csv {
+        write_atomically(path, csv(&evaluation.cases).as_bytes())?;
+    }
+    if common.json { print_json(&evaluation) } else { print(text(&evaluation, arguments.tolerance)) }
+}
+
+fn empty_distance(text: &str) -> Result<EmptyDistance, Failure> {
+    match (text, text.parse::<f64>()) {
+        ("skip", _) => Ok(EmptyDistance::Skip),
+        ("image-diagonal", _) => Ok(EmptyDistance::ImageDiagonal),
+        (_, Ok(mm)) if mm.is_finite() && mm >= 0.0 => Ok(EmptyDistance::Millimetres(mm)),
+        _ => Err(Failure::call(format!("--empty-distance {text:?}: expected skip, image-diagonal or a number of mm"))),
+    }
+}
+
+/// The pairs to score: two files, or the files of two folders that have the same names up to their endings.
+fn cases(predictions: &Path, truths: &Path) -> Result<Vec<Case>, Failure> {
+    match (predictions.is_dir(), truths.is_dir()) {
+        (false, false) => {
+            let name = case_name(predictions).unwrap_or_else(|| predictions.display().to_string());
+            Ok(vec![Case { name, prediction: predictions.into(), truth: truths.into() }])
+        }
+        (true, true) => {
+            let (mut predicted, truths_by_name) = (files(predictions)?, files(truths)?);
+            let matched: Vec<Case> = truths_by_name
+                .iter()
+                .filter_map(|(name, truth)| {
+                    let prediction = predicted.remove(name)?;
+                    Some(Case { name: name.clone(), prediction, truth: truth.clone() })
+                })
+                .collect();
+            let without_truth: Vec<String> = predicted.into_keys().collect();
+            if !without_truth.is_empty() {
+                return Err(Failure::work(format!("no truth in {truths:?} for {}", without_truth.join(", ")))
+                    .hint("the files of a case have the same name in both folders, up to the ending"));
+            }
+            if matched.is_empty() {
+                return Err(Failure::work(format!("no segmentation found in {predictions:?}")));
+            }
+            Ok(matched)
+        }
+        _ => Err(Failure::call("one of the two is a folder and the other is none")
+            .hint("give two files, or two folders with files of the same names")),
+    }
+}
+
+/// The image files of a folder by case name.
+fn files(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    let unreadable = |e: std::io::Error| Failure::work(format!("cannot list {folder:?}: {e}"));
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let Some(name) = case_name(&path) else { continue };
+        if let Some(other) = files.insert(name.clone(), path.clone()) {
+            return Err(Failure::work(format!("two files of the case {name:?}: {other:?} and {path:?}")));
+        }
+    }
+    Ok(files)
+}
+
+/// The file name without the ending of its format; `None` when it has no known one.
+fn case_name(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let lower = name.to_ascii_lowercase();
+    let format = Format::of_name(path)?;
+    let ending = format.extensions().iter().find(|e| lower.ends_with(&format!(".{e}")))?;
+    Some(name[..name.len() - ending.len() - 1].to_owned())
+}
+
+fn score(case: &Case, options: &ScoreOptions, ignore_geometry: bool) -> Result<CaseScores, Failure> {
+    let truth = read_labels(&case.truth)?;
+    let mut prediction = read_labels(&case.prediction)?;
+    if ignore_geometry && prediction.geometry().size() == truth.geometry().size() {
+        prediction = LabelMap::new(prediction.labels().to_vec(), truth.geometry().clone())?;
+    }
+    score_case(&prediction, &truth, options).map_err(|mismatch| {
+        Failure::work(format!("case {:?}: the segmentation and the truth do not lie in the same space: {mismatch}", case.name))
+            .hint("resample one with `fewmark convert --like`, or compare voxel by voxel with --ignore-geometry")
+    })
+}
+
+/// The columns of tables and CSV files.
+const COLUMNS: [(Metric, &str); 9] = [
+    (Metric::Dice, "dice"),
+    (Metric::Iou, "iou"),
+    (Metric::Accuracy, "accuracy"),
+    (Metric::Precision, "precision"),
+    (Metric::Recall, "recall"),
+    (Metric::Assd, "assd_mm"),
+    (Metric::Hd95, "hd95_mm"),
+    (Metric::Hd95Pooled, "hd95_pooled_mm"),
+    (Metric::SurfaceDice, "surface_dice"),
+];
+
+/// One row for each case and label; undefined scores are empty, infinite ones `inf`.
+fn csv(cases: &BTreeMap<String, CaseScores>) -> String {
+    let header = COLUMNS.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(",");
+    let mut lines = vec![format!("case,label,{header},volume_prediction_ml,volume_truth_ml,tp,fp,fn,tn")];
+    for (name, case) in cases {
+        for label in &case.labels {
+            let scores = COLUMNS.iter().map(|(metric, _)| match label.scores.get(metric) {
+                Some(Score::Finite(value)) => value.to_string(),
+                Some(Score::Infinite) => "inf".into(),
+                Some(Score::Undefined) | None => String::new(),
+            });
+            let c = &label.confusion;
+            lines.push(format!(
+                "{},{},{},{},{},{},{},{},{}",
+                quoted(name),
+                label.label,
+                scores.collect::<Vec<_>>().join(","),
+                label.volumes.prediction_ml,
+                label.volumes.truth_ml,
+                c.true_positives,
+                c.false_positives,
+                c.false_negatives,
+                c.true_negatives
+            ));
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+/// A CSV field, quoted where it must be.
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\n']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() }
+}
+
+/// The columns of the table that is printed.
+const SHOWN: [(Metric, &str); 5] = [
+    (Metric::Dice, "Dice"),
+    (Metric::Iou, "IoU"),
+    (Metric::Assd, "ASSD mm"),
+    (Metric::Hd95, "HD95 mm"),
+    (Metric::SurfaceDice, "surface Dice"),
+];
+
+fn text(evaluation: &Evaluation, tolerance: f64) -> String {
+    let header: Vec<&str> = ["case", "label"].into_iter().chain(SHOWN.map(|(_, name)| name)).collect();
+    let cell = |scores: &Scores, metric| match scores.get(metric) {
+        Some(Score::Finite(value)) => format!("{value:.4}"),
+        Some(Score::Infinite) => "inf".into(),
+        Some(Score::Undefined) => "undefined".into(),
+        None => "-".into(),
+    };
+    let mut rows = Vec::new();
+    for (name, case) in &evaluation.cases {
+        for label in &case.labels {
+            let scores = SHOWN.iter().map(|(metric, _)| cell(&label.scores, metric));
+            rows.push([name.clone(), label.label.to_string()].into_iter().chain(scores).collect());
+        }
+    }
+    let summary = &evaluation.summary;
+    let mean = |label: String, metrics: &BTreeMap<Metric, Statistics>| {
+        let cells = SHOWN.iter().map(|(metric, _)| metrics.get(metric).map_or("-".into(), mean_cell));
+        ["mean (sd)".into(), label].into_iter().chain(cells).collect::<Vec<String>>()
+    };
+    rows.extend(summary.labels.iter().map(|l| mean(l.label.to_string(), &l.metrics)));
+    if summary.labels.len() > 1 {
+        rows.push(mean("all".into(), &summary.foreground));
+    }
+    let accuracy = mean_cell(&summary.accuracy);
+    format!(
+        "{}\n\n{} case(s), accuracy {accuracy}, surface Dice at {tolerance} mm. HD95 is the larger directed percentile; \
+         sd is over cases; [n inf, n undef] counts what a mean leaves out.",
+        table(&header, &rows),
+        evaluation.cases.len()
+    )
+}
+
+fn mean_cell(statistics: &Statistics) -> String {
+    let left_out = match (statistics.n_infinite, statistics.n_undefined) {
+        (0, 0) => String::new(),
+        (infinite, undefined) => format!(" [{infinite} inf, {undefined} undef]"),
+    };
+    match (statistics.mean, statistics.sd) {
+        (Some(mean), Some(sd)) => format!("{mean:.4} ({sd:.4}){left_out}"),
+        _ => format!("undefined{left_out}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_named_without_the_ending_of_its_format() {
+        let name = |path: &str| case_name(Path::new(path));
+        assert_eq!(name("a/scan.1.nii.gz").as_deref(), Some("scan.1"));
+        assert_eq!(name("B.PNG").as_deref(), Some("B"));
+        assert_eq!(name("notes.txt"), None);
+    }
+
+    #[test]
+    fn fields_with_commas_are_quoted() {
+        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(quoted("plain"), "plain");
+    }
+}

@@ -1,0 +1,11 @@
+//! One file per command.
+
+pub(crate) mod clicks;
+pub(crate) mod completions;
+pub(crate) mod convert;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod evaluate;
+pub(crate) mod info;
+pub(crate) mod methods;
+pub(crate) mod segment;

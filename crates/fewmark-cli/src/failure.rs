@@ -1,0 +1,85 @@
+//! What went wrong, what the user can do about it, and the exit code.
+
+use std::process::ExitCode;
+
+/// The end of a command that did not do its work.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The work failed: exit code 1.
+    Work,
+    /// The call was wrong: exit code 2, as for an unknown option.
+    Call,
+    /// Whoever read the output has gone, as in `fewmark info * | head`: no failure.
+    ReaderGone,
+}
+
+impl Failure {
+    /// The work failed.
+    pub(crate) fn work(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Work, message: message.into(), hint: None }
+    }
+
+    /// The call was wrong.
+    pub(crate) fn call(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Call, message: message.into(), hint: None }
+    }
+
+    /// Adds what the user can do.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Prints the failure and gives the exit code.
+    #[allow(clippy::print_stderr, reason = "the one place that prints errors")]
+    pub(crate) fn report(&self) -> ExitCode {
+        if self.kind == Kind::ReaderGone {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("error: {}", self.message);
+        if let Some(hint) = &self.hint {
+            eprintln!("hint: {hint}");
+        }
+        ExitCode::from(if self.kind == Kind::Call { 2 } else { 1 })
+    }
+}
+
+impl From<fewmark::Error> for Failure {
+    fn from(error: fewmark::Error) -> Self {
+        use fewmark::Error;
+        let wrong_call = matches!(
+            error,
+            Error::UnknownMethod { .. }
+                | Error::UnknownParameter { .. }
+                | Error::Config { .. }
+                | Error::NoClick
+                | Error::Click { .. }
+        );
+        let kind = if wrong_call { Kind::Call } else { Kind::Work };
+        Self { kind, message: error.to_string(), hint: error.hint() }
+    }
+}
+
+impl From<fewmark::image::Error> for Failure {
+    fn from(error: fewmark::image::Error) -> Self {
+        fewmark::Error::from(error).into()
+    }
+}
+
+/// An error while printing.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            Self { kind: Kind::ReaderGone, message: String::new(), hint: None }
+        } else {
+            Self::work(format!("cannot print the result: {error}"))
+        }
+    }
+}

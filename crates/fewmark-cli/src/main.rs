@@ -1,0 +1,42 @@
+//! The program `fewmark`: segments medical images from a few clicks.
+
+mod args;
+mod commands;
+mod failure;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use args::{Arguments, Command};
+use clap::Parser as _;
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Failure> {
+    let common = &arguments.common;
+    if let Some(threads) = common.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.get())
+            .build_global()
+            .map_err(|e| Failure::work(format!("cannot start {threads} threads: {e}")))?;
+    }
+    match arguments.command {
+        Command::Segment(segment) => commands::segment::run(&segment, common),
+        Command::Evaluate(evaluate) => commands::evaluate::run(&evaluate, common),
+        Command::Info(info) => commands::info::run(&info, common),
+        Command::Convert(convert) => commands::convert::run(&convert, common),
+        Command::Clicks(clicks) => commands::clicks::run(&clicks, common),
+        Command::Demo(demo) => commands::demo::run(&demo, common),
+        Command::Methods(methods) => commands::methods::run(&methods, common),
+        Command::Doctor => commands::doctor::run(common),
+        Command::Completions { shell } => commands::completions::run(shell),
+    }
+}

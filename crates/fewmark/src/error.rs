@@ -1,0 +1,81 @@
+/// Why a segmentation could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The image could not be read, written or combined.
+    #[error(transparent)]
+    Image(#[from] fewmark_image::Error),
+    /// The solver refused its input or was stopped.
+    #[error(transparent)]
+    Classical(#[from] fewmark_classical::Error),
+    /// There is no method of that name.
+    #[error("there is no method {name:?}")]
+    UnknownMethod {
+        /// What was asked for.
+        name: String,
+        /// The most similar name, if any is similar.
+        nearest: Option<String>,
+    },
+    /// There is no parameter of that name.
+    #[error("the method {method} has no parameter {key:?}")]
+    UnknownParameter {
+        /// The method.
+        method: &'static str,
+        /// What was asked for.
+        key: String,
+        /// The most similar name, if any is similar.
+        nearest: Option<String>,
+    },
+    /// A parameter has a value of the wrong kind.
+    #[error("the configuration of the method {method} is wrong: {message}")]
+    Config {
+        /// The method.
+        method: &'static str,
+        /// What is wrong where.
+        message: String,
+    },
+    /// No foreground click was given.
+    #[error("no foreground click: at least one click inside the object is needed")]
+    NoClick,
+    /// A click that cannot be.
+    #[error("click {click:?}: {problem}")]
+    Click {
+        /// Its coordinates as given.
+        click: Vec<f64>,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A label map from which no clicks can be drawn.
+    #[error("{0}")]
+    NoObject(String),
+    /// The image has no contrast to segment by.
+    #[error("{0}")]
+    NoContrast(String),
+    /// The caller asked to stop.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl Error {
+    /// What the user can do about it, where something can be said.
+    pub fn hint(&self) -> Option<String> {
+        let similar = |nearest: &Option<String>| nearest.as_ref().map(|name| format!("did you mean {name:?}?"));
+        match self {
+            Self::Image(error) => error.hint(),
+            Self::UnknownMethod { nearest, .. } => {
+                similar(nearest).or_else(|| Some("`fewmark methods` lists them".into()))
+            }
+            Self::UnknownParameter { nearest, method, .. } => {
+                similar(nearest).or_else(|| Some(format!("`fewmark methods {method}` lists them")))
+            }
+            Self::Config { method, .. } => Some(format!("`fewmark methods {method}` shows every parameter and its default")),
+            Self::NoClick => Some("add --click X,Y or --click X,Y,Z".into()),
+            Self::Click { .. } => {
+                Some("clicks are voxel indices x,y[,z] counted from 0, or mm (RAS+) with --world".into())
+            }
+            Self::NoContrast(_) => Some("check that the right image was given".into()),
+            Self::NoObject(_) => Some("`fewmark info` shows the labels of a file".into()),
+            Self::Classical(_) | Self::Stopped => None,
+        }
+    }
+}

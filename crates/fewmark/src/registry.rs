@@ -1,0 +1,108 @@
+//! Every method by its name, and how one is built from a configuration.
+
+use crate::{Error, Method};
+
+/// A method that can be built.
+pub struct Entry {
+    /// Name of the method.
+    pub name: &'static str,
+    /// What it does, one sentence.
+    pub summary: &'static str,
+    presets: Presets,
+    build: fn(toml::Table) -> Result<Box<dyn Method>, Error>,
+}
+
+/// Full sets of parameters by name, the defaults first.
+type Presets = &'static [(&'static str, fn() -> toml::Table)];
+
+/// The key that chooses a preset.
+const PRESET: &str = "preset";
+
+/// All methods. A new one adds its line here.
+pub static METHODS: &[Entry] = &[crate::selective::TV, crate::selective::ELASTICA];
+
+/// The entry of a method.
+///
+/// # Errors
+/// [`Error::UnknownMethod`] with the most similar name.
+pub fn find(name: &str) -> Result<&'static Entry, Error> {
+    METHODS.iter().find(|entry| entry.name == name).ok_or_else(|| Error::UnknownMethod {
+        name: name.into(),
+        nearest: nearest(name, METHODS.iter().map(|entry| entry.name)),
+    })
+}
+
+impl Entry {
+    /// An entry from the parts that a method's room supplies: its presets, and how it is built from a full set of parameters.
+    pub(crate) const fn new(
+        name: &'static str,
+        summary: &'static str,
+        presets: Presets,
+        build: fn(toml::Table) -> Result<Box<dyn Method>, Error>,
+    ) -> Self {
+        Self { name, summary, presets, build }
+    }
+
+    /// Every parameter with its default.
+    pub fn defaults(&self) -> toml::Table {
+        (self.presets[0].1)()
+    }
+
+    /// The names that the key `preset` can have.
+    pub fn presets(&self) -> impl Iterator<Item = &'static str> {
+        self.presets.iter().map(|(name, _)| *name)
+    }
+
+    /// Builds the method from its defaults, or from the preset that `preset = "NAME"` names, changed by `changes` in turn.
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`] with the most similar name, or [`Error::Config`] for a value of the wrong kind.
+    pub fn build(&self, changes: &[toml::Table]) -> Result<Box<dyn Method>, Error> {
+        let mut parameters = match changes.iter().rev().find_map(|table| table.get(PRESET)) {
+            Some(value) => self.preset(value)?,
+            None => self.defaults(),
+        };
+        for (key, value) in changes.iter().flatten().filter(|(key, _)| *key != PRESET) {
+            if !parameters.contains_key(key) {
+                return Err(Error::UnknownParameter {
+                    method: self.name,
+                    key: key.clone(),
+                    nearest: nearest(key, parameters.keys().map(String::as_str)),
+                });
+            }
+            parameters.insert(key.clone(), value.clone());
+        }
+        (self.build)(parameters)
+    }
+
+    fn preset(&self, value: &toml::Value) -> Result<toml::Table, Error> {
+        let found = self.presets.iter().find(|(name, _)| value.as_str() == Some(name));
+        found.map(|(_, parameters)| parameters()).ok_or_else(|| {
+            let names: Vec<_> = self.presets().collect();
+            Error::Config { method: self.name, message: format!("preset = {value}: expected one of {}", names.join(", ")) }
+        })
+    }
+}
+
+/// The most similar of several names, when one is similar enough to have been meant.
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+    candidates
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(similarity, _)| *similarity > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate.to_owned())
+}
+
+/// One `key=value` as a table; the value is read as TOML, and as a string where it is none.
+///
+/// # Errors
+/// A sentence when there is no `=`, or nothing before it.
+pub fn parse_setting(text: &str) -> Result<toml::Table, String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?}: expected KEY=VALUE"))?;
+    let (key, value) = (key.trim(), value.trim());
+    if key.is_empty() {
+        return Err(format!("{text:?}: expected a name before the ="));
+    }
+    let parsed = toml::from_str::<toml::Table>(&format!("value = {value}")).ok().and_then(|mut table| table.remove("value"));
+    Ok(toml::Table::from_iter([(key.to_owned(), parsed.unwrap_or_else(|| toml::Value::String(value.into())))]))
+}

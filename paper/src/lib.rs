@@ -1,0 +1,5 @@
+//! What the experiments share: where the images are, the selective models' data sets, and result files that say where every
+//! figure comes from.
+
+pub mod cases;
+pub mod results;
