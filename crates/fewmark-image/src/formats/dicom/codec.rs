@@ -3,6 +3,8 @@
 //!
 //! Each checks the size that the stream itself claims against the file's rows and columns before anything is reserved.
 
+use hayro_jpeg2000::{DecodeSettings, DecoderContext};
+
 use super::dataset::broken;
 use super::pixels::{Raw, unsupported};
 use super::slice::{Layout, Photometric};
@@ -116,11 +118,18 @@ fn decode_jpeg2000(bytes: &[u8], layout: &Layout) -> Result<Raw, DecodeError> {
     const START: [u8; 4] = [0xff, 0x4f, 0xff, 0x51];
     let start = bytes.windows(START.len()).position(|w| w == START);
     let stream = &bytes[start.ok_or_else(|| broken("a JPEG 2000 frame has no header"))?..];
-    check_jpeg2000_header(stream, layout)?;
-    let parameters = jpeg2k::DecodeParameters::new().strict(true);
-    let image = jpeg2k::Image::from_bytes_with(stream, parameters).map_err(|e| broken(format!("JPEG 2000: {e}")))?;
-    let components = image.components();
-    let samples = components.iter().flat_map(|c| c.data().iter().map(|v| v.cast_unsigned())).collect();
+    let signed = check_jpeg2000_header(stream, layout)?;
+    let failed = |e: hayro_jpeg2000::DecodeError| broken(format!("JPEG 2000: {e}"));
+    let settings = DecodeSettings { strict: true, resolve_palette_indices: false, target_resolution: None };
+    let image = hayro_jpeg2000::Image::new(stream, &settings).map_err(failed)?;
+    let mut context = DecoderContext::default();
+    let decoded = image.decode(&mut context).map_err(failed)?;
+    let mut samples = Vec::with_capacity(layout.pixels() * layout.samples_per_pixel);
+    for component in decoded.components() {
+        // The decoder raises signed samples, too, by half of their range, which only unsigned ones are.
+        let raised = if signed { f32::from(1u16 << (component.bit_depth() - 1)) } else { 0.0 };
+        samples.extend(component.samples().iter().map(|v| ((v - raised).round() as i32).cast_unsigned()));
+    }
     let photometric = match layout.photometric {
         Photometric::YbrOfCodec => Photometric::Rgb,
         other => other,
@@ -128,8 +137,10 @@ fn decode_jpeg2000(bytes: &[u8], layout: &Layout) -> Result<Raw, DecodeError> {
     Ok(Raw { samples, planar: true, photometric })
 }
 
-/// The size in the SIZ segment (ISO/IEC 15444-1 section A.5.1); components of lower resolution are refused.
-fn check_jpeg2000_header(stream: &[u8], layout: &Layout) -> Result<(), DecodeError> {
+/// Checks the SIZ segment (ISO/IEC 15444-1 section A.5.1), and tells whether the samples are signed.
+fn check_jpeg2000_header(stream: &[u8], layout: &Layout) -> Result<bool, DecodeError> {
+    /// The decoder computes in `f32`, exactly only with bits to spare.
+    const MOST_BITS: u8 = 16;
     let cut = || broken("the header of a JPEG 2000 frame is cut short");
     let word = |at: usize| {
         let bytes = stream.get(at..).and_then(|b| b.first_chunk()).ok_or_else(cut)?;
@@ -140,10 +151,14 @@ fn check_jpeg2000_header(stream: &[u8], layout: &Layout) -> Result<(), DecodeErr
     let components = usize::from(u16::from_be_bytes(*components));
     check_size(layout, [extent(8, 16)?, extent(12, 20)?, components], "JPEG 2000")?;
     let described = stream.get(42..42 + 3 * components).ok_or_else(cut)?.as_chunks::<3>().0;
-    match described.iter().all(|&[_, dx, dy]| dx == 1 && dy == 1) {
-        true => Ok(()),
-        false => Err(unsupported("JPEG 2000 with reduced colour resolution")),
+    let &[depth, ..] = described.first().ok_or_else(cut)?;
+    if described.iter().any(|&[_, dx, dy]| dx != 1 || dy != 1) {
+        return Err(unsupported("JPEG 2000 with reduced colour resolution"));
     }
+    if described.iter().any(|&[other, ..]| other != depth) || (depth & 0x7f) + 1 > MOST_BITS {
+        return Err(unsupported(format!("JPEG 2000 with more than {MOST_BITS} bits or with unlike components")));
+    }
+    Ok(depth & 0x80 != 0)
 }
 
 /// Whether columns, rows and samples per pixel are those of the file.
