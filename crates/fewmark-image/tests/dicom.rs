@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::Write as _;
+
 use fewmark_image::{
     DecodeError, Dimension, Error, Format, Image, SampleType, SeriesError, read_image, read_series, write_image,
 };
@@ -203,6 +205,37 @@ fn a_jpeg_2000_stream_that_ends_after_its_header_is_refused() {
     let tile = bytes.windows(4).position(|w| w == [0xff, 0x90, 0x00, 0x0a]).unwrap();
     bytes[tile + 1] = 0xd9;
     assert!(decode(&bytes).is_err());
+}
+
+#[test]
+fn jpeg_2000_samples_of_many_bits_are_refused() {
+    let mut bytes = std::fs::read(file("jpeg2000_explicit.dcm")).unwrap();
+    let size = bytes.windows(4).position(|w| w == [0xff, 0x4f, 0xff, 0x51]).unwrap();
+    bytes[size + 42] = 31;
+    assert!(decode(&bytes).unwrap_err().to_string().contains("more than 16 bits"));
+}
+
+#[test]
+fn a_deflate_bomb_is_refused() {
+    let source = std::fs::read(file("deflated.dcm")).unwrap();
+    // The length of the file meta information is its first element.
+    let meta = 144 + u32::from_le_bytes(source[140..144].try_into().unwrap()) as usize;
+    let mut encoder = flate2::write::DeflateEncoder::new(source[..meta].to_vec(), flate2::Compression::fast());
+    // An element of a private group, as long as its header says.
+    encoder.write_all(&[0x09, 0, 0x10, 0x10, b'O', b'B', 0, 0, 0, 0, 0, 0x05]).unwrap();
+    encoder.write_all(&vec![0; 0x0500_0000]).unwrap();
+    let bomb = encoder.finish().unwrap();
+    assert!(bomb.len() < 1 << 20);
+    assert!(decode(&bomb).unwrap_err().to_string().contains("expands beyond"));
+}
+
+#[test]
+fn a_picture_with_a_place_but_no_spacing_is_read_as_a_flat_one() {
+    let mut bytes = std::fs::read(file("explicit.dcm")).unwrap();
+    let spacing = bytes.windows(6).position(|w| w == [0x28, 0, 0x30, 0, b'D', b'S']).unwrap();
+    bytes[spacing + 2] = 0x32;
+    let image = decode(&bytes).unwrap();
+    assert_eq!((image.geometry().dimension(), image.geometry().spacing()), (Dimension::Two, [1.0; 3]));
 }
 
 #[test]

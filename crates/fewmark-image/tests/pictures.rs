@@ -134,16 +134,42 @@ fn hostile_arrays_are_refused() {
     }
 }
 
+/// A PNG of a valid header and nothing else.
+fn png_header(width: u32, height: u32) -> Vec<u8> {
+    let header = [b"IHDR", &width.to_be_bytes()[..], &height.to_be_bytes(), &[16, 6, 0, 0, 0]].concat();
+    let mut checksum = flate2::Crc::new();
+    checksum.update(&header);
+    [b"\x89PNG\r\n\x1a\n\0\0\0\x0d", &header[..], &checksum.sum().to_be_bytes()].concat()
+}
+
 #[test]
-fn a_png_of_enormous_size_is_refused() {
-    let mut bytes = std::fs::read(golden("pictures/grey.png")).unwrap();
-    // Width and height of the header; its checksum is then wrong as well, so what is checked is that nothing is
-    // reserved.
-    bytes[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
-    assert!(decode_alone(Format::Png, &bytes).is_err());
-    let mut bytes = std::fs::read(golden("pictures/rgb.bmp")).unwrap();
-    bytes[18..26].copy_from_slice(&[0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff, 0x7f]);
-    assert!(decode_alone(Format::Bmp, &bytes).is_err());
+fn pictures_of_enormous_size_are_refused_before_anything_is_reserved() {
+    let png = [png_header(60_000, 60_000), b"\0\0\0\0IDAT\x35\xaf\x06\x1e".to_vec()].concat();
+    let mut bmp = std::fs::read(golden("pictures/rgb.bmp")).unwrap();
+    bmp[18..26].copy_from_slice(&[0x60, 0xea, 0, 0, 0x60, 0xea, 0, 0]);
+    // ImageWidth, ImageLength and RowsPerStrip: entries of 12 bytes, the value last.
+    let mut tiff = std::fs::read(golden("pictures/u1.tif")).unwrap();
+    let directory = u32::from_le_bytes(tiff[4..8].try_into().unwrap()) as usize + 2;
+    for entry in tiff[directory..].as_chunks_mut::<12>().0 {
+        if [256, 257, 278].contains(&u16::from_le_bytes([entry[0], entry[1]])) {
+            entry[8..].copy_from_slice(&60_000u32.to_le_bytes());
+        }
+    }
+    for (format, bytes) in [(Format::Png, png), (Format::Bmp, bmp), (Format::Tiff, tiff)] {
+        let error = decode_alone(format, &bytes).unwrap_err();
+        assert!(error.to_string().contains("cannot come from"), "{error}");
+    }
+}
+
+#[test]
+fn tiff_pages_of_unlike_kinds_make_no_stack() {
+    use tiff::encoder::{TiffEncoder, colortype::Gray16, colortype::GrayI16};
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut file).unwrap();
+    encoder.write_image::<Gray16>(2, 1, &[0, 40_000]).unwrap();
+    encoder.write_image::<GrayI16>(2, 1, &[0, -40]).unwrap();
+    let error = decode_alone(Format::Tiff, &file.into_inner()).unwrap_err();
+    assert!(error.to_string().contains("(u16), found page 2") && error.to_string().ends_with("(i16)"), "{error}");
 }
 
 #[test]

@@ -39,6 +39,25 @@ pub(crate) fn check_memory(format: Format, need: u64) -> Result<(), DecodeError>
     }
 }
 
+/// Decoded bytes that any file may claim, however short it is.
+const SMALL_CLAIM: u64 = 64 << 20;
+
+/// Decoded bytes that a compressed one may become. Deflate reaches 1032 and baseline JPEG, by its least of two bits a
+/// block, about as much; codecs that have no limit, such as JPEG 2000, stay below [`SMALL_CLAIM`] where they exceed it.
+const HIGHEST_CLAIM: u64 = 4096;
+
+/// Refuses a size that so few compressed bytes cannot have, before anything is allocated for it.
+///
+/// # Errors
+/// [`DecodeError::Broken`] with both sizes.
+pub(crate) fn check_claim(format: Format, claimed: u64, compressed: u64) -> Result<(), DecodeError> {
+    if claimed <= SMALL_CLAIM || claimed / HIGHEST_CLAIM <= compressed {
+        return Ok(());
+    }
+    let message = format!("{} MiB of samples cannot come from {compressed} bytes", claimed >> 20);
+    Err(DecodeError::Broken { format, message })
+}
+
 /// An error for a header field that has a value that it cannot have.
 pub(crate) fn bad_field(
     format: Format,
@@ -47,4 +66,19 @@ pub(crate) fn bad_field(
     found: impl std::fmt::Display,
 ) -> DecodeError {
     DecodeError::Field { format, field: field.into(), expected: expected.into(), found: found.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_few_bytes_can_become_is_bounded_but_small_pictures_are_not() {
+        check_claim(Format::Png, SMALL_CLAIM, 0).unwrap();
+        check_claim(Format::Png, 1 << 40, 1 << 30).unwrap();
+        for (claimed, compressed) in [(SMALL_CLAIM + HIGHEST_CLAIM, 1000), (u64::MAX, 1 << 40)] {
+            let error = check_claim(Format::Png, claimed, compressed).unwrap_err();
+            assert!(error.to_string().contains(&compressed.to_string()), "{error}");
+        }
+    }
 }

@@ -5,9 +5,9 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ExtendedColorType, ImageEncoder as _, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ExtendedColorType, ImageDecoder as _, ImageEncoder as _, ImageFormat, ImageReader, Limits};
 
-use super::check_memory;
+use super::{check_claim, check_memory};
 use crate::{DecodeError, Dimension, Format, Geometry, Image, SampleType};
 
 /// Decodes a picture of the given format.
@@ -18,16 +18,17 @@ pub(crate) fn decode(format: Format, bytes: &[u8]) -> Result<Image, DecodeError>
         _ => ImageFormat::Png,
     };
     let broken = |e: image::ImageError| DecodeError::Broken { format, message: e.to_string() };
-    let reader = || ImageReader::with_format(Cursor::new(bytes), kind);
-    let (width, height) = reader().into_dimensions().map_err(broken)?;
-    // Decoded samples of up to 4 channels of 16 bits, and the image of up to 3 channels of f32.
-    let need = u64::from(width) * u64::from(height) * (4 * 2 + 3 * 4);
+    let mut decoder = ImageReader::with_format(Cursor::new(bytes), kind).into_decoder().map_err(broken)?;
+    let decoded = decoder.total_bytes();
+    check_claim(format, decoded, bytes.len() as u64)?;
+    let (width, height) = decoder.dimensions();
+    // The decoded samples, and the image of up to 3 channels of f32.
+    let need = (u64::from(width) * u64::from(height)).saturating_mul(3 * 4).saturating_add(decoded);
     check_memory(format, need)?;
     let mut limits = Limits::default();
     limits.max_alloc = Some(need.max(1 << 20));
-    let mut reader = reader();
-    reader.limits(limits);
-    let picture = reader.decode().map_err(broken)?;
+    decoder.set_limits(limits).map_err(broken)?;
+    let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
     let size = [picture.width() as usize, picture.height() as usize, 1];
     let geometry = Geometry::unit(Dimension::Two, size).map_err(|source| DecodeError::Geometry { format, source })?;
     match picture {

@@ -12,7 +12,7 @@ use tiff::encoder::{TiffEncoder, colortype};
 use tiff::tags::Tag;
 
 use super::raster::interleaved;
-use super::{bad_field, check_memory};
+use super::{bad_field, check_claim, check_memory};
 use crate::{DecodeError, Dimension, Format, Geometry, Image, SampleType};
 
 /// More pages than any stack has: a loop of pages is caught by the decoder, this bounds what remains.
@@ -25,6 +25,25 @@ struct Page {
     /// Samples of a pixel in the file, and how many of them are kept.
     samples: usize,
     channels: usize,
+    bits: u8,
+}
+
+impl Page {
+    fn pixels(&self) -> u64 {
+        self.size[0] as u64 * self.size[1] as u64
+    }
+
+    /// Bytes of the decoded samples.
+    fn bytes(&self) -> u64 {
+        self.pixels().saturating_mul(self.samples as u64 * u64::from(self.bits / 8))
+    }
+}
+
+impl std::fmt::Display for Page {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { size: [width, height], samples, bits, .. } = self;
+        write!(f, "{width} x {height} pixels of {samples} samples of {bits} bits")
+    }
 }
 
 /// Decodes a file of one or more pages.
@@ -32,37 +51,39 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(broken)?;
     let mut pages: Vec<Vec<f32>> = Vec::new();
     let mut first: Option<(Page, SampleType)> = None;
-    let mut whole = 0;
     loop {
         let page = describe(&mut decoder)?;
-        // Decoded samples of up to 8 bytes and the page as f32; in the end all pages once more, as one stack.
-        let pixels = page.size[0] as u64 * page.size[1] as u64;
-        let need = pixels.saturating_mul(8 * page.samples as u64 + 4 * page.channels as u64);
-        whole = pixels.saturating_mul(4 * page.channels as u64).saturating_add(whole);
-        check_memory(Format::Tiff, need.saturating_add(whole))?;
-        let mut limits = Limits::default();
-        // The decoder counts its own small buffers as well, which a tiny page must not be refused for.
-        limits.decoding_buffer_size = usize::try_from(need).unwrap_or(usize::MAX).max(1 << 20);
-        limits.intermediate_buffer_size = limits.decoding_buffer_size;
-        decoder = decoder.with_limits(limits);
+        let count = pages.len() as u64 + 1;
+        check_claim(Format::Tiff, page.bytes().saturating_mul(count), bytes.len() as u64)?;
+        // The decoded page, all pages as f32, and in the end all once more, as one stack.
+        let all = page.pixels().saturating_mul(2 * size_of::<f32>() as u64 * page.channels as u64 * count);
+        check_memory(Format::Tiff, page.bytes().saturating_add(all))?;
+        decoder = decoder.with_limits(limits(page));
         let (samples, kind) = samples(decoder.read_image().map_err(broken)?)?;
         let page_samples = finish_page(&mut decoder, page, samples)?;
-        let (expected, _) = *first.get_or_insert((page, kind));
-        if page != expected {
-            let found = format!("page {} of {page:?}", pages.len() + 1);
-            return Err(bad_field(Format::Tiff, "ImageWidth", format!("pages like the first, {expected:?}"), found));
+        let (expected, expected_kind) = *first.get_or_insert((page, kind));
+        if (page, kind) != (expected, expected_kind) {
+            let expected = format!("pages like the first, {expected} ({})", expected_kind.name());
+            let found = format!("page {count} of {page} ({})", kind.name());
+            return Err(bad_field(Format::Tiff, "ImageWidth", expected, found));
         }
         pages.push(page_samples);
         if !decoder.more_images() {
-            break;
+            return stack(page, &pages, kind);
         }
         if pages.len() == MAX_PAGES {
             return Err(bad_field(Format::Tiff, "pages", format!("at most {MAX_PAGES}"), "more"));
         }
         decoder.next_image().map_err(broken)?;
     }
-    let Some((page, stored)) = first else { return Err(bad_field(Format::Tiff, "pages", "at least one", "none")) };
-    stack(page, &pages, stored)
+}
+
+fn limits(page: Page) -> Limits {
+    let mut limits = Limits::default();
+    // The decoder counts its own small buffers as well, which a tiny page must not be refused for.
+    limits.decoding_buffer_size = usize::try_from(page.bytes()).unwrap_or(usize::MAX).max(1 << 20);
+    limits.intermediate_buffer_size = limits.decoding_buffer_size;
+    limits
 }
 
 /// A stack of pages, each with its channels one after the other.
@@ -101,7 +122,7 @@ fn describe(decoder: &mut Decoder<Cursor<&[u8]>>) -> Result<Page, DecodeError> {
             hint: "save it with interleaved colours",
         });
     }
-    Ok(Page { size: [width as usize, height as usize], samples, channels })
+    Ok(Page { size: [width as usize, height as usize], samples, channels, bits: color.bit_depth() })
 }
 
 /// The samples of a page as they are stored, and their type.

@@ -27,8 +27,10 @@ const UNDEFINED: u32 = 0xffff_ffff;
 /// Sequences within sequences: functional groups need 3, structured reports a dozen.
 const MAX_DEPTH: usize = 32;
 
-/// Most bytes that a deflated data set may expand to, so that a small file cannot fill the memory.
-const MAX_INFLATED: u64 = 1 << 30;
+/// Bytes that any deflated data set may expand to, and how many times its own size a large one may: nothing in the file
+/// says beforehand what it expands to, and a small file must not fill the memory.
+const SMALL_INFLATED: u64 = 64 << 20;
+const MAX_RATIO: u64 = 64;
 
 const IMPLICIT_LITTLE: &str = "1.2.840.10008.1.2";
 const DEFLATED_LITTLE: &str = "1.2.840.10008.1.2.1.99";
@@ -96,13 +98,14 @@ impl<'a> Part10<'a> {
 }
 
 fn inflate(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    let limit = MAX_INFLATED.min(crate::memory::free().unwrap_or(u64::MAX));
+    let limit = SMALL_INFLATED.max(MAX_RATIO.saturating_mul(bytes.len() as u64));
+    let limit = limit.min(crate::memory::free().unwrap_or(u64::MAX));
     let mut inflated = Vec::new();
     flate2::read::DeflateDecoder::new(bytes)
-        .take(limit)
+        .take(limit.saturating_add(1))
         .read_to_end(&mut inflated)
         .map_err(|e| broken(e.to_string()))?;
-    if inflated.len() as u64 == limit {
+    if inflated.len() as u64 > limit {
         return Err(broken(format!("the deflated data set expands beyond {} MiB", limit >> 20)));
     }
     Ok(inflated)

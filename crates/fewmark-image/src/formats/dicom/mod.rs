@@ -1,7 +1,8 @@
 //! DICOM: one file, or the files of a series as one volume.
 //!
-//! * World axes are turned from LPS to RAS+. A file with position and orientation is a volume even if it has one slice
-//!   (spacing along z: `SpacingBetweenSlices`, else `SliceThickness`, else 1 mm); one without is a 2-D image.
+//! * World axes are turned from LPS to RAS+. A file with position, orientation and pixel spacing is a volume even if it
+//!   has one slice (spacing along z: `SpacingBetweenSlices`, else `SliceThickness`, else 1 mm); one without is a 2-D
+//!   image.
 //! * Samples are values after `RescaleSlope` and `RescaleIntercept`, taken from each file or frame. `MONOCHROME1`
 //!   samples are not inverted. Colours become three channels; palettes are applied, YCbCr is converted to RGB.
 //! * The frames of one file, and the files of a series, are sorted along the normal of the slices and must be evenly
@@ -45,9 +46,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
 /// The order of the frames, empty where it is the file's own, and the geometry of the volume.
 fn place(layout: &Layout, planes: &[Plane]) -> Result<(Vec<usize>, Geometry), DecodeError> {
     let placed = match planes {
-        [one] if layout.frames == 1 && (one.position.is_none() || one.orientation.is_none()) => {
-            flat(layout, one).map(|g| (Vec::new(), g))
-        }
+        [one] if layout.frames == 1 && !one.is_placed() => flat(layout, one).map(|g| (Vec::new(), g)),
         [shared] if layout.frames > 1 => stack(layout, shared).map(|g| (Vec::new(), g)),
         planes => arrange(layout, planes).map(|v| (v.order, v.geometry)),
     };

@@ -3,16 +3,11 @@
 use super::codec;
 use super::dataset::{DataSet, Encoding, Tag, broken, name};
 use super::slice::{Layout, Photometric};
-use crate::formats::bad_field;
+use crate::formats::{bad_field, check_claim};
 use crate::{DecodeError, Format};
 
 const PALETTE_DESCRIPTORS: [Tag; 3] = [0x0028_1101, 0x0028_1102, 0x0028_1103];
 const PALETTE_DATA: [Tag; 3] = [0x0028_1201, 0x0028_1202, 0x0028_1203];
-
-/// A frame of more bytes than [`LARGE_FRAME`] is not believed to come from a compressed one smaller by this factor, so
-/// that a few bytes cannot claim gigabytes. An empty CT slice of the usual size is below the limit.
-const MAX_RATIO: usize = 1000;
-const LARGE_FRAME: usize = 16 << 20;
 
 /// The samples of a file, not yet decoded.
 pub(super) struct Pixels<'a> {
@@ -125,13 +120,8 @@ impl<'a> Source<'a> {
             return Err(broken("the pixel data has no fragments"));
         };
         let frames = frames(offsets, fragments, encoding, layout.frames)?;
-        for (frame, fragments) in frames.iter().enumerate() {
-            let length: usize = fragments.iter().map(|f| f.len()).sum();
-            let size = layout.frame_bytes();
-            if size > LARGE_FRAME && size / MAX_RATIO > length {
-                return Err(broken(format!("frame {frame} cannot have {size} bytes, compressed it has {length}")));
-            }
-        }
+        let claimed = (layout.frames as u64).saturating_mul(layout.frame_bytes() as u64);
+        check_claim(Format::Dicom, claimed, fragments.iter().map(|f| f.len() as u64).sum())?;
         Ok(Self::Compressed { codec, frames })
     }
 }

@@ -164,6 +164,13 @@ pub(super) struct Plane {
     pub(super) thickness: Option<f64>,
 }
 
+impl Plane {
+    /// Whether all is told that gives the plane a place in the patient.
+    pub(super) fn is_placed(&self) -> bool {
+        self.position.is_some() && self.orientation.is_some() && self.pixel_spacing.is_some()
+    }
+}
+
 /// Everything that a file says but its samples.
 pub(super) struct Header {
     pub(super) series: String,

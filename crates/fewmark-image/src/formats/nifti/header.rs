@@ -131,14 +131,17 @@ impl Header {
     }
 
     /// Slope and intercept of the samples, `None` where they are stored as they are.
+    ///
+    /// As in nibabel, a slope of 0 or one that is not finite means that the samples are not scaled.
     pub(super) fn scale(&self) -> Result<Option<(f64, f64)>, DecodeError> {
-        for (name, value) in [("scl_slope", self.scl_slope), ("scl_inter", self.scl_inter)] {
-            if !value.is_finite() {
-                return Err(bad(name, "a finite number", value));
-            }
+        let (slope, intercept) = (self.scl_slope, self.scl_inter);
+        if slope == 0.0 || !slope.is_finite() || (slope, intercept) == (1.0, 0.0) {
+            return Ok(None);
         }
-        let plain = self.scl_slope == 0.0 || (self.scl_slope == 1.0 && self.scl_inter == 0.0);
-        Ok((!plain).then_some((self.scl_slope, self.scl_inter)))
+        if !intercept.is_finite() {
+            return Err(bad("scl_inter", "a finite number", intercept));
+        }
+        Ok(Some((slope, intercept)))
     }
 }
 

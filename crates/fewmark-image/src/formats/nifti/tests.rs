@@ -120,11 +120,22 @@ fn an_affine_that_is_not_finite_or_singular_is_refused() {
 }
 
 #[test]
-fn a_scale_that_is_not_finite_is_named_and_slope_zero_means_none() {
-    assert_eq!(field(&with(&[(112, &f32::NAN.to_le_bytes())])), "scl_slope");
+fn a_slope_of_zero_or_none_means_unscaled_and_an_intercept_is_finite() {
+    for slope in [0.0, f32::NAN, f32::INFINITY] {
+        let unscaled = with(&[(112, &slope.to_le_bytes()), (116, &5f32.to_le_bytes())]);
+        assert_eq!(decode(&unscaled).unwrap().samples()[7], 7.0);
+    }
     assert_eq!(field(&with(&[(116, &f32::INFINITY.to_le_bytes())])), "scl_inter");
-    let unscaled = with(&[(112, &[0; 4]), (116, &5f32.to_le_bytes())]);
-    assert_eq!(decode(&unscaled).unwrap().samples()[7], 7.0);
+}
+
+#[test]
+fn a_small_file_that_asks_for_18_gigabytes_is_refused_before_they_are_allocated() {
+    let plain = with_dim(&[3, 3000, 3000, 2000]);
+    let packed = crate::formats::stream::gzip([&plain, &[]]).unwrap();
+    for file in [plain, packed] {
+        let error = decode(&file).unwrap_err();
+        assert!(matches!(error, DecodeError::Truncated { expected: 18_000_000_000.., .. }), "{error}");
+    }
 }
 
 #[test]
