@@ -111,6 +111,10 @@ fn every_encoding_gives_the_same_samples() {
     let image = read_image(file("jpeg.dcm")).unwrap();
     assert_samples(&image, &expected["jpeg"]["samples"], 2.0);
     assert_eq!(image.geometry().dimension(), Dimension::Two);
+    // Compared with the colours before compression. Only the file's header tells which of the two holds RGB.
+    for name in ["jpeg_ycbcr", "jpeg_rgb"] {
+        assert_samples(&read_image(file(&format!("{name}.dcm"))).unwrap(), &expected[name]["samples"], 6.0);
+    }
 }
 
 #[test]

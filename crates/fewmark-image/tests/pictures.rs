@@ -162,6 +162,14 @@ fn pictures_of_enormous_size_are_refused_before_anything_is_reserved() {
 }
 
 #[test]
+fn a_cut_jpeg_is_an_error_and_not_a_picture_with_a_grey_end() {
+    let bytes = std::fs::read(golden("pictures/grey.jpg")).unwrap();
+    for cut in 0..bytes.len() - 2 {
+        assert!(decode_alone(Format::Jpeg, &bytes[..cut]).is_err(), "cut to {cut} of {} bytes", bytes.len());
+    }
+}
+
+#[test]
 fn tiff_pages_of_unlike_kinds_make_no_stack() {
     use tiff::encoder::{TiffEncoder, colortype::Gray16, colortype::GrayI16};
     let mut file = std::io::Cursor::new(Vec::new());

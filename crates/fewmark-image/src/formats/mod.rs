@@ -1,6 +1,7 @@
 //! One file per format. Each decodes bytes to an [`Image`](crate::Image) and, where the format is written, encodes one.
 
 pub(crate) mod dicom;
+mod jpeg;
 mod layout;
 pub(crate) mod metaimage;
 pub(crate) mod nifti;

@@ -7,13 +7,14 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ExtendedColorType, ImageDecoder as _, ImageEncoder as _, ImageFormat, ImageReader, Limits};
 
+use super::jpeg::Jpeg;
 use super::{check_claim, check_memory};
 use crate::{DecodeError, Dimension, Format, Geometry, Image, SampleType};
 
 /// Decodes a picture of the given format.
 pub(crate) fn decode(format: Format, bytes: &[u8]) -> Result<Image, DecodeError> {
     let kind = match format {
-        Format::Jpeg => ImageFormat::Jpeg,
+        Format::Jpeg => return decode_jpeg(bytes),
         Format::Bmp => ImageFormat::Bmp,
         _ => ImageFormat::Png,
     };
@@ -29,8 +30,7 @@ pub(crate) fn decode(format: Format, bytes: &[u8]) -> Result<Image, DecodeError>
     limits.max_alloc = Some(need.max(1 << 20));
     decoder.set_limits(limits).map_err(broken)?;
     let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
-    let size = [picture.width() as usize, picture.height() as usize, 1];
-    let geometry = Geometry::unit(Dimension::Two, size).map_err(|source| DecodeError::Geometry { format, source })?;
+    let geometry = geometry(format, [width as usize, height as usize])?;
     match picture {
         DynamicImage::ImageLuma8(p) => Ok(planes::<_, 1, 1>(p.as_raw(), geometry, SampleType::U8)),
         DynamicImage::ImageLumaA8(p) => Ok(planes::<_, 2, 1>(p.as_raw(), geometry, SampleType::U8)),
@@ -40,12 +40,29 @@ pub(crate) fn decode(format: Format, bytes: &[u8]) -> Result<Image, DecodeError>
         DynamicImage::ImageLumaA16(p) => Ok(planes::<_, 2, 1>(p.as_raw(), geometry, SampleType::U16)),
         DynamicImage::ImageRgb16(p) => Ok(planes::<_, 3, 3>(p.as_raw(), geometry, SampleType::U16)),
         DynamicImage::ImageRgba16(p) => Ok(planes::<_, 4, 3>(p.as_raw(), geometry, SampleType::U16)),
-        other => Err(DecodeError::Unsupported {
-            format,
-            what: format!("a picture with samples of kind {:?}", other.color()),
-            hint: "save it as an 8 or 16 bit PNG, or as TIFF",
-        }),
+        other => Err(unsupported(format, format!("a picture with samples of kind {:?}", other.color()))),
     }
+}
+
+fn decode_jpeg(bytes: &[u8]) -> Result<Image, DecodeError> {
+    let jpeg = Jpeg::open(Format::Jpeg, bytes)?;
+    let [width, height, channels] = jpeg.size();
+    let stored = if jpeg.is_wide() { SampleType::U16 } else { SampleType::U8 };
+    check_memory(Format::Jpeg, (width * height * channels * 2 * size_of::<f32>()) as u64)?;
+    let geometry = geometry(Format::Jpeg, [width, height])?;
+    match channels {
+        1 => Ok(planes::<f32, 1, 1>(&jpeg.decode()?, geometry, stored)),
+        3 => Ok(planes::<f32, 3, 3>(&jpeg.decode()?, geometry, stored)),
+        _ => Err(unsupported(Format::Jpeg, "a picture in the colours of print (CMYK)")),
+    }
+}
+
+fn geometry(format: Format, [width, height]: [usize; 2]) -> Result<Geometry, DecodeError> {
+    Geometry::unit(Dimension::Two, [width, height, 1]).map_err(|source| DecodeError::Geometry { format, source })
+}
+
+fn unsupported(format: Format, what: impl Into<String>) -> DecodeError {
+    DecodeError::Unsupported { format, what: what.into(), hint: "save it as an 8 or 16 bit PNG, or as TIFF" }
 }
 
 /// One plane a channel, from pixels of `N` interleaved samples of which the first `C` are kept.

@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_was_packed_comes_back() {
-        let bytes: Vec<u8> = (0..100_000u32).map(|i| (i % 1000 * i >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..100_000u32).map(|i| ((i % 1000 * i) >> 7) as u8).collect();
         let (gz, zl) = (gzip([&bytes[..10], &bytes[10..]]).unwrap(), zlib(&bytes).unwrap());
         for mut stream in streams(&gz, &zl) {
             assert_eq!(stream.read("header", 10).unwrap()[..], bytes[..10]);

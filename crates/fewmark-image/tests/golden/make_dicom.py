@@ -128,6 +128,16 @@ def series(expected):
         write(HERE / "tilted" / f"{k}.dcm", volume[k], number=k + 1, **attributes)
 
 
+def without_hints(stream):
+    """A JPEG stream of RGB whose components are numbered as those of YCbCr, without the marker of Adobe."""
+    adobe = stream.index(b"\xff\xee")
+    stream = bytearray(stream[:adobe] + stream[adobe + 2 + int.from_bytes(stream[adobe + 2:adobe + 4]):])
+    frame, scan = stream.index(b"\xff\xc0") + 10, stream.index(b"\xff\xda") + 5
+    for i in range(3):
+        stream[frame + 3 * i] = stream[scan + 2 * i] = i + 1
+    return bytes(stream)
+
+
 def encodings(expected):
     grey = rng.integers(-1000, 1000, (ROWS, COLUMNS)).astype(np.int16)
     color = rng.integers(0, 256, (ROWS, COLUMNS, 3)).astype(np.uint8)
@@ -158,6 +168,13 @@ def encodings(expected):
     stream = io.BytesIO()
     Image.fromarray(smooth).save(stream, "jpeg", quality=95)
     write(HERE / "jpeg.dcm", [stream.getvalue()], JPEGBaseline8Bit, capture, **size)
+    hues = np.dstack([smooth, 255 - smooth, smooth // 2 + 60])
+    for name, photometric, keep in [("jpeg_ycbcr", "YBR_FULL", False), ("jpeg_rgb", "RGB", True)]:
+        stream = io.BytesIO()
+        Image.fromarray(hues).save(stream, "jpeg", quality=95, subsampling=0, keep_rgb=keep)
+        stream = without_hints(stream.getvalue()) if keep else stream.getvalue()
+        write(HERE / f"{name}.dcm", [stream], JPEGBaseline8Bit, capture,
+              **(size | rgb | {"PhotometricInterpretation": photometric}))
     deep = (smooth.astype(np.uint16) * 13)
     size |= {"BitsAllocated": 16, "BitsStored": 12}
     stream = imagecodecs.ljpeg_encode(deep, bitspersample=12)
@@ -166,6 +183,8 @@ def encodings(expected):
     for name in ("explicit", "implicit", "big_endian", "deflated", "rgb", "rgb_planar", "rle_explicit", "rle_rgb",
                  "jpeg2000_explicit", "jpeg2000_rgb", "jpeg", "jpeg_lossless"):
         expected[name] = stored(HERE / f"{name}.dcm")
+    for name in ("jpeg_ycbcr", "jpeg_rgb"):
+        expected[name] = {"size": [16, 16], "samples": np.moveaxis(hues, -1, 0).astype(float).ravel().tolist()}
     expected["jpeg_lossless"]["samples"] = deep.astype(float).ravel().tolist()
 
 

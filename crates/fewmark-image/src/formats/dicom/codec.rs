@@ -8,7 +8,8 @@ use hayro_jpeg2000::{DecodeSettings, DecoderContext};
 use super::dataset::broken;
 use super::pixels::{Raw, unsupported};
 use super::slice::{Layout, Photometric};
-use crate::DecodeError;
+use crate::formats::jpeg::Jpeg;
+use crate::{DecodeError, Format};
 
 /// How frames are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,27 +90,17 @@ fn unpack_bits(mut packed: &[u8], samples: &mut [u32]) -> Result<(), DecodeError
     Ok(())
 }
 
-/// JPEG: the decoder converts YCbCr to RGB.
+/// JPEG. Lossless colours are what the file says they are; lossy ones become RGB.
 fn decode_jpeg(bytes: &[u8], layout: &Layout) -> Result<Raw, DecodeError> {
-    use jpeg_decoder::PixelFormat;
-    let failed = |e: jpeg_decoder::Error| broken(e.to_string());
-    let mut decoder = jpeg_decoder::Decoder::new(bytes);
-    decoder.set_max_decoding_buffer_size(layout.pixels() * layout.samples_per_pixel * 2);
-    decoder.read_info().map_err(failed)?;
-    let info = decoder.info().ok_or_else(|| broken("a JPEG frame has no header"))?;
-    let samples_per_pixel = match info.pixel_format {
-        PixelFormat::L8 | PixelFormat::L16 => 1,
-        PixelFormat::RGB24 => 3,
-        PixelFormat::CMYK32 => 4,
-    };
-    check_size(layout, [info.width.into(), info.height.into(), samples_per_pixel], "JPEG")?;
-    let decoded = decoder.decode().map_err(failed)?;
-    let samples = match info.pixel_format {
-        PixelFormat::L16 => decoded.as_chunks().0.iter().map(|&b| u16::from_ne_bytes(b).into()).collect(),
-        _ => decoded.iter().map(|&b| b.into()).collect(),
-    };
-    let photometric = if samples_per_pixel == 3 { Photometric::Rgb } else { layout.photometric };
-    Ok(Raw { samples, planar: false, photometric })
+    let mut jpeg = Jpeg::open(Format::Dicom, bytes)?;
+    check_size(layout, jpeg.size(), "JPEG")?;
+    // The stream itself says what its colours are only in the marker of Adobe; component numbers are mere habit.
+    if layout.photometric == Photometric::Rgb && !bytes.windows(5).any(|w| w == b"Adobe") {
+        jpeg.assume_rgb();
+    }
+    let converted = layout.samples_per_pixel == 3 && !jpeg.is_lossless();
+    let photometric = if converted { Photometric::Rgb } else { layout.photometric };
+    Ok(Raw { samples: jpeg.decode()?, planar: false, photometric })
 }
 
 /// JPEG 2000: the decoder undoes the transforms ICT and RCT.
