@@ -34,12 +34,12 @@ impl Dimension {
 
 /// Where the voxels of an image lie in the patient: size, spacing, origin and direction.
 ///
-/// World axes are RAS+ in mm: they increase towards the patient's right, front and head;
-/// formats that use LPS are converted when they are read and written. The centre of voxel `(i, j, k)` lies at
-/// `origin + linear * (i, j, k)`, with `linear = direction * diag(spacing)`.
+/// World axes are RAS+ in mm: they increase towards the patient's right, front and head; formats that use LPS are
+/// converted when they are read and written. The centre of voxel `(i, j, k)` lies at `origin + linear * (i, j, k)`, with
+/// `linear = direction * diag(spacing)`.
 ///
-/// Both the spacing and direction pair and their product are stored, each as its file gave it, so that a result written in the
-/// format of its input repeats the input's numbers to the bit.
+/// Both the spacing and direction pair and their product are stored, each as its file gave it, so that a result written
+/// in the format of its input repeats the input's numbers to the bit.
 #[derive(Clone, Debug)]
 pub struct Geometry {
     dimension: Dimension,
@@ -238,8 +238,8 @@ impl Geometry {
         Self { size, origin, nifti: None, ..self.clone() }.checked()
     }
 
-    /// The geometry of another sampling of the same box in space: the outer faces of the corner voxels stay where they are, and
-    /// the spacing follows from the new size.
+    /// The geometry of another sampling of the same box in space: the outer faces of the corner voxels stay where they
+    /// are, and the spacing follows from the new size.
     ///
     /// # Errors
     /// [`GeometryError::Size`] for an empty or too large size.
