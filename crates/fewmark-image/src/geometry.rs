@@ -35,8 +35,8 @@ impl Dimension {
 /// Where the voxels of an image lie in the patient: size, spacing, origin and direction.
 ///
 /// World axes are RAS+ in mm: they increase towards the patient's right, front and head; formats that use LPS are
-/// converted when they are read and written. The centre of voxel `(i, j, k)` lies at `origin + linear * (i, j, k)`, with
-/// `linear = direction * diag(spacing)`.
+/// converted when they are read and written. The centre of voxel `(i, j, k)` lies at `origin + linear * (i, j, k)`,
+/// with `linear = direction * diag(spacing)`.
 ///
 /// Both the spacing and direction pair and their product are stored, each as its file gave it, so that a result written
 /// in the format of its input repeats the input's numbers to the bit.
