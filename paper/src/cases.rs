@@ -56,7 +56,8 @@ pub fn lungs(data: &Path) -> Result<Vec<Case>, Error> {
 /// Files that cannot be read.
 pub fn liver_lesions(data: &Path) -> Result<Vec<Case>, Error> {
     load(&data.join("liver-lesion"), |mask| {
-        let is_red = |i: usize| mask.channel(0)[i] > 127.0 && mask.channel(1)[i] <= 127.0 && mask.channel(2)[i] <= 127.0;
+        let is_red =
+            |i: usize| mask.channel(0)[i] > 127.0 && mask.channel(1)[i] <= 127.0 && mask.channel(2)[i] <= 127.0;
         (0..mask.geometry().len()).map(is_red).collect()
     })
 }

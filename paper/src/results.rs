@@ -1,1 +1,84 @@
-//! stub
+//! Result files: each figure with the command, commit, data and split that it comes from.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+/// Where a result comes from.
+#[derive(Clone, Debug, Serialize)]
+pub struct Provenance {
+    /// The command that was run.
+    pub command: String,
+    /// The commit of the program, "-dirty" when files differed from it.
+    pub commit: String,
+    /// Processor cores of the machine.
+    pub cores: usize,
+}
+
+impl Provenance {
+    /// The provenance of the running program, named by its binary.
+    pub fn of(binary: &str) -> Self {
+        let arguments: String = std::env::args().skip(1).map(|a| format!(" {a}")).collect();
+        Self {
+            command: format!("cargo run --release -p fewmark-paper --bin {binary}{arguments}"),
+            commit: git(&["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"])
+                .unwrap_or_else(|| "unknown".into()),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output =
+        std::process::Command::new("git").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Mean and population standard deviation.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Spread {
+    /// Mean.
+    pub mean: f64,
+    /// Population standard deviation.
+    pub sd: f64,
+    /// Number of values.
+    pub n: usize,
+}
+
+impl Spread {
+    /// Of some values; not a number when there are none.
+    pub fn of(values: &[f64]) -> Self {
+        let n = values.len();
+        let mean = values.iter().sum::<f64>() / n as f64;
+        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64;
+        Self { mean, sd: variance.sqrt(), n }
+    }
+}
+
+impl std::fmt::Display for Spread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.4} ({:.4})", self.mean, self.sd)
+    }
+}
+
+/// Writes `NAME.md` and `NAME.json` into the folder of results.
+///
+/// # Errors
+/// Files that cannot be written.
+pub fn write(name: &str, markdown: &str, json: &impl Serialize) -> Result<PathBuf, Box<dyn std::error::Error>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join(format!("{name}.md"));
+    fewmark::image::write_atomically(&path, markdown.as_bytes())?;
+    let text = serde_json::to_string_pretty(json)? + "\n";
+    fewmark::image::write_atomically(folder.join(format!("{name}.json")), text.as_bytes())?;
+    Ok(path)
+}
+
+/// A Markdown table.
+pub fn markdown_table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let line = |cells: Vec<&str>| format!("| {} |\n", cells.join(" | "));
+    let rule = line(vec!["---"; header.len()]);
+    let body: String = rows.iter().map(|row| line(row.iter().map(String::as_str).collect())).collect();
+    line(header.to_vec()) + &rule + &body
+}

@@ -59,7 +59,7 @@ fn add_squared_difference(row: &mut [f32], f: &[f32], start: usize, grid: &Grid,
     }
 }
 
-/// Gaussian smoothing with the standard deviation `sigma`, in voxels, along every axis.
+/// Gaussian smoothing with the standard deviation `sigma`, in the unit of the spacing, along every axis.
 ///
 /// As `scipy.ndimage.gaussian_filter` with its defaults: the kernel ends at four standard deviations, and the image
 /// is continued by reflection about its edges (`mode="reflect"`: d c b a | a b c d | d c b a).
@@ -76,9 +76,8 @@ pub fn gaussian(f: &[f32], grid: &Grid, sigma: f64) -> Result<Vec<f32>, Error> {
     if sigma == 0.0 {
         return Ok(out);
     }
-    let kernel = gaussian_kernel(sigma);
     for axis in grid.axes() {
-        out = convolve(&out, grid, axis, &kernel);
+        out = convolve(&out, grid, axis, &gaussian_kernel(sigma / grid.spacing[axis]));
     }
     Ok(out)
 }
@@ -142,7 +141,7 @@ pub struct EdgeDetector {
     /// `iota`: weight of the squared gradient. Default 10, as in the published code for images in `[0, 1]`; the paper
     /// prints 1 (Burrows, Chen and Torella, below eq. 1), with which `g` is nearly 1 everywhere.
     pub iota: f64,
-    /// Standard deviation, in voxels, of the Gaussian that makes `f_s` of `f`. Default 1; the paper prints none (0).
+    /// Standard deviation, in the unit of the spacing, of the Gaussian that makes `f_s` of `f`. Default 1; the paper prints none (0).
     pub sigma: f64,
 }
 

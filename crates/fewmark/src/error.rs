@@ -68,13 +68,18 @@ impl Error {
             Self::UnknownParameter { nearest, method, .. } => {
                 similar(nearest).or_else(|| Some(format!("`fewmark methods {method}` lists them")))
             }
-            Self::Config { method, .. } => Some(format!("`fewmark methods {method}` shows every parameter and its default")),
+            Self::Config { method, .. } => {
+                Some(format!("`fewmark methods {method}` shows every parameter and its default"))
+            }
             Self::NoClick => Some("add --click X,Y or --click X,Y,Z".into()),
             Self::Click { .. } => {
                 Some("clicks are voxel indices x,y[,z] counted from 0, or mm (RAS+) with --world".into())
             }
             Self::NoContrast(_) => Some("check that the right image was given".into()),
             Self::NoObject(_) => Some("`fewmark info` shows the labels of a file".into()),
+            Self::Classical(fewmark_classical::Error::Dimension { .. }) => Some(
+                "segment one slice with --slice Z, or use a method for volumes: `fewmark methods` lists them".into(),
+            ),
             Self::Classical(_) | Self::Stopped => None,
         }
     }

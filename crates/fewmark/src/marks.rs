@@ -24,7 +24,7 @@ pub enum Space {
 /// { "space": "voxel", "foreground": [[120, 88, 40], [131, 90, 40]], "background": [[60, 88, 40]] }
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with a list `foreground`")]
 pub struct Marks {
     /// Coordinates of all clicks.
     #[serde(default)]
@@ -64,7 +64,8 @@ impl Marks {
         if self.foreground.is_empty() {
             return Err(Error::NoClick);
         }
-        let convert = |clicks: &[Vec<f64>]| clicks.iter().map(|click| self.voxel(click, geometry)).collect::<Result<Vec<_>, _>>();
+        let convert =
+            |clicks: &[Vec<f64>]| clicks.iter().map(|click| self.voxel(click, geometry)).collect::<Result<Vec<_>, _>>();
         let marks = VoxelMarks { foreground: convert(&self.foreground)?, background: convert(&self.background)? };
         match marks.background.iter().position(|click| marks.foreground.contains(click)) {
             Some(at) => Err(Error::Click {
@@ -92,7 +93,10 @@ impl Marks {
         // In the plane of a 2-D image the distance to the plane is of no matter.
         let inside = (0..count).all(|a| nearest[a] >= 0.0 && nearest[a] < size[a] as f64);
         if !inside {
-            return Err(problem(format!("it lies outside the image: {geometry}")));
+            return Err(problem(match self.space {
+                Space::Voxel => format!("it lies outside the image of size {:?}", &size[..count]),
+                Space::World => format!("it lies at voxel {:?}, outside the image: {geometry}", &nearest[..count]),
+            }));
         }
         Ok(std::array::from_fn(|a| if a < count { nearest[a] as usize } else { 0 }))
     }

@@ -135,7 +135,9 @@ impl Scene<'_> {
         }
         self.draw_contours(plane, &column, &row, &mut canvas);
         for (clicks, color) in [(&self.marks.background, BACKGROUND), (&self.marks.foreground, FOREGROUND)] {
-            for click in clicks.iter().filter(|c| c[plane.cut.0] == plane.cut.1 || geometry.dimension() == Dimension::Three) {
+            for click in
+                clicks.iter().filter(|c| c[plane.cut.0] == plane.cut.1 || geometry.dimension() == Dimension::Three)
+            {
                 let nearest = |list: &[f64], axis: usize| {
                     (0..list.len()).min_by(|&a, &b| {
                         let distance = |i: usize| (list[i] - click[axis] as f64).abs();
@@ -266,7 +268,8 @@ impl Canvas {
     }
 
     fn into_image(self) -> Result<Image, Error> {
-        let geometry = Geometry::unit(Dimension::Two, [self.width, self.height, 1]).map_err(fewmark_image::Error::from)?;
+        let geometry =
+            Geometry::unit(Dimension::Two, [self.width, self.height, 1]).map_err(fewmark_image::Error::from)?;
         let samples = (0..3).flat_map(|c| self.pixels.iter().map(move |p| f32::from(p[c]))).collect();
         Ok(Image::new(samples, 3, geometry)?.with_stored(fewmark_image::SampleType::U8))
     }
@@ -290,7 +293,8 @@ mod tests {
         let picture = render(&image, &labels, &VoxelMarks::default()).unwrap();
         assert_eq!(picture.geometry().size(), [600, 600, 1]);
         let contour = CONTOURS[0].map(f32::from);
-        let drawn: Vec<usize> = colors(&picture).iter().enumerate().filter(|(_, c)| **c == contour).map(|(i, _)| i).collect();
+        let drawn: Vec<usize> =
+            colors(&picture).iter().enumerate().filter(|(_, c)| **c == contour).map(|(i, _)| i).collect();
         assert_eq!(drawn.len(), 4 * 200 - 4);
         assert!(drawn.iter().all(|&i| inside(i)));
     }

@@ -57,8 +57,8 @@ pub fn chest(size: [usize; 3], seed: u64) -> Result<Phantom, Error> {
     let height = if size[2] == 1 { 1.0 } else { 300.0 / size[2] as f64 };
     let spacing = [360.0 / size[0] as f64, 360.0 / size[1] as f64, height];
     let direction = [[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]];
-    let geometry =
-        Geometry::from_parts(dimension, size, spacing, [180.0, 180.0, -150.0], direction).map_err(fewmark_image::Error::from)?;
+    let geometry = Geometry::from_parts(dimension, size, spacing, [180.0, 180.0, -150.0], direction)
+        .map_err(fewmark_image::Error::from)?;
 
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let anatomy = Anatomy::new(&mut random);
@@ -67,9 +67,12 @@ pub fn chest(size: [usize; 3], seed: u64) -> Result<Phantom, Error> {
     let mut labels = Vec::with_capacity(grid.len());
     for i in 0..grid.len() {
         let voxel = grid.voxel(i);
-        let p = std::array::from_fn(|a| {
-            if size[a] == 1 { 0.0 } else { (voxel[a] as f32 + 0.5) / size[a] as f32 * 2.0 - 1.0 }
-        });
+        let p =
+            std::array::from_fn(
+                |a| {
+                    if size[a] == 1 { 0.0 } else { (voxel[a] as f32 + 0.5) / size[a] as f32 * 2.0 - 1.0 }
+                },
+            );
         let (sample, label) = anatomy.at(p);
         let bias = BIAS * ((1.3 * p[0] + 0.4).sin() + (1.1 * p[1] - 0.7 * p[2]).cos() - 1.0);
         samples.push(sample + bias + NOISE * normal(&mut random));

@@ -63,14 +63,18 @@ impl Entry {
             None => self.defaults(),
         };
         for (key, value) in changes.iter().flatten().filter(|(key, _)| *key != PRESET) {
-            if !parameters.contains_key(key) {
+            let Some(present) = parameters.get_mut(key) else {
                 return Err(Error::UnknownParameter {
                     method: self.name,
                     key: key.clone(),
                     nearest: nearest(key, parameters.keys().map(String::as_str)),
                 });
+            };
+            if let Some(kind) = other_kind(present, value) {
+                let message = format!("{key} = {value}: expected {kind}");
+                return Err(Error::Config { method: self.name, message });
             }
-            parameters.insert(key.clone(), value.clone());
+            *present = value.clone();
         }
         (self.build)(parameters)
     }
@@ -79,8 +83,26 @@ impl Entry {
         let found = self.presets.iter().find(|(name, _)| value.as_str() == Some(name));
         found.map(|(_, parameters)| parameters()).ok_or_else(|| {
             let names: Vec<_> = self.presets().collect();
-            Error::Config { method: self.name, message: format!("preset = {value}: expected one of {}", names.join(", ")) }
+            Error::Config {
+                method: self.name,
+                message: format!("preset = {value}: expected one of {}", names.join(", ")),
+            }
         })
+    }
+}
+
+/// What values of the kind of `present` are called, when `value` is of another kind. Whole numbers are counts.
+fn other_kind(present: &toml::Value, value: &toml::Value) -> Option<&'static str> {
+    use toml::Value::{Array, Boolean, Float, Integer, String};
+    match (present, value) {
+        (Float(_), Float(_) | Integer(_)) | (Boolean(_), Boolean(_)) => None,
+        (String(_), String(_)) | (Array(_), Array(_)) => None,
+        (Integer(_), Integer(count)) if *count >= 0 => None,
+        (Float(_), _) => Some("a number"),
+        (Integer(_), _) => Some("a whole number of at least 0"),
+        (Boolean(_), _) => Some("true or false"),
+        (Array(_), _) => Some("a list such as [0, 1]"),
+        _ => Some("a name"),
     }
 }
 
@@ -103,6 +125,7 @@ pub fn parse_setting(text: &str) -> Result<toml::Table, String> {
     if key.is_empty() {
         return Err(format!("{text:?}: expected a name before the ="));
     }
-    let parsed = toml::from_str::<toml::Table>(&format!("value = {value}")).ok().and_then(|mut table| table.remove("value"));
+    let parsed =
+        toml::from_str::<toml::Table>(&format!("value = {value}")).ok().and_then(|mut table| table.remove("value"));
     Ok(toml::Table::from_iter([(key.to_owned(), parsed.unwrap_or_else(|| toml::Value::String(value.into())))]))
 }

@@ -58,7 +58,8 @@ struct Selective {
 impl Selective {
     fn new(name: &'static str, regulariser: Regulariser, table: toml::Table) -> Result<Self, Error> {
         let wrong = |message: String| Error::Config { method: name, message };
-        let parameters: Parameters = table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
+        let parameters: Parameters =
+            table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
         parameters.model.check().map_err(|e| wrong(e.to_string()))?;
         let Scaling { window, clip_quantile } = &parameters.scaling;
         let ordered = matches!(window[..], [low, high] if low < high);
@@ -84,11 +85,12 @@ impl Method for Selective {
         let f = scaled(image, &self.parameters.scaling)?;
         let mut session = Session::new(&f, &geometry.grid(), &self.parameters.model)?;
         let tolerance = self.parameters.model.tolerance;
-        let outcome = session.segment(&marks.foreground, &marks.background, self.regulariser, &mut |solver, iteration| {
-            // The residual falls about geometrically from 1 to the tolerance.
-            let fraction = iteration.residual.max(tolerance).ln() / tolerance.ln();
-            progress(&Step { stage: solver, fraction: Some(fraction.clamp(0.0, 1.0)) })
-        });
+        let outcome =
+            session.segment(&marks.foreground, &marks.background, self.regulariser, &mut |solver, iteration| {
+                // The residual falls about geometrically from 1 to the tolerance.
+                let fraction = iteration.residual.max(tolerance).ln() / tolerance.ln();
+                progress(&Step { stage: solver, fraction: Some(fraction.clamp(0.0, 1.0)) })
+            });
         let Outcome { mask, u, derived, stages, runs } = outcome.map_err(|error| match error {
             fewmark_classical::Error::Stopped => Error::Stopped,
             error => error.into(),

@@ -34,7 +34,10 @@ impl Object {
     pub fn whole(truth: &LabelMap, label: u16) -> Result<Self, Error> {
         let mask = truth.mask(label);
         if !mask.contains(&true) {
-            return Err(Error::NoObject(format!("no voxel has the label {label}; labels present: {:?}", truth.present())));
+            return Err(Error::NoObject(format!(
+                "no voxel has the label {label}; labels present: {:?}",
+                truth.present()
+            )));
         }
         Ok(Self { mask, grid: truth.geometry().grid() })
     }
@@ -121,9 +124,8 @@ impl Object {
         if offset[0].pow(2) + offset[1].pow(2) > JITTER.pow(2) {
             return voxel;
         }
-        let moved: [Option<usize>; 2] = std::array::from_fn(|a| {
-            voxel[a].checked_add_signed(offset[a] as isize).filter(|&c| c < self.grid.size[a])
-        });
+        let moved: [Option<usize>; 2] =
+            std::array::from_fn(|a| voxel[a].checked_add_signed(offset[a] as isize).filter(|&c| c < self.grid.size[a]));
         match moved {
             [Some(x), Some(y)] if self.mask[self.grid.index([x, y, voxel[2]])] => [x, y, voxel[2]],
             _ => voxel,

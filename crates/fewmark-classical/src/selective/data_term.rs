@@ -37,7 +37,8 @@ impl Marker {
     pub(super) fn new(mask: Vec<bool>, clicks: usize, grid: &Grid) -> Self {
         let size = mask.iter().filter(|m| **m).count() as f64 * grid.voxel_volume();
         let solid = grid.axes().count() == 3;
-        let radius = if solid { (0.75 * size / std::f64::consts::PI).cbrt() } else { (size / std::f64::consts::PI).sqrt() };
+        let radius =
+            if solid { (0.75 * size / std::f64::consts::PI).cbrt() } else { (size / std::f64::consts::PI).sqrt() };
         Self {
             euclidean: distance_to(&mask, grid),
             mask,
@@ -138,7 +139,9 @@ impl Marker {
 
 fn normalisation(params: &SelectiveParams) -> Normalisation {
     match params.distance_normalisation {
-        NormalisationKind::Quantile => Normalisation::Quantile { q: params.distance_quantile, cap: params.distance_cap },
+        NormalisationKind::Quantile => {
+            Normalisation::Quantile { q: params.distance_quantile, cap: params.distance_cap }
+        }
         NormalisationKind::Max => Normalisation::Maximum,
     }
 }

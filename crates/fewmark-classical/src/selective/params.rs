@@ -23,8 +23,9 @@ pub struct SelectiveParams {
     pub lambda: f64,
     /// `theta`: weight of the normalised distance from the marker.
     pub theta: f64,
-    /// Weight of a penalty on what lies far from the marker in comparison with its radius; for objects of about the
-    /// shape of the clicks, such as lesions and kidneys. 0 for objects of any shape. Not in the paper.
+    /// Weight of a penalty on what lies far from the marker in comparison with its radius, when there are three clicks or
+    /// more. 1 suits objects of about the shape of the clicks, such as lesions and kidneys; 0 objects of any shape, such as
+    /// lungs. Not in the paper.
     pub compactness: f64,
     /// Which samples fit the object.
     pub fitting_band: FittingBandKind,
@@ -66,6 +67,9 @@ pub struct SelectiveParams {
     /// Parts that hang on the clicked one by a neck thinner than this share of its largest inscribed radius are cut off;
     /// 0 keeps them. Not in the paper.
     pub neck: f64,
+    /// Bays and clefts of the outline are closed by a disc or ball of this share of the object's largest inscribed radius: what
+    /// a clicked object half encloses, such as a vessel at the hilum of a lung, counts to it. 0 closes nothing. Not in the paper.
+    pub close: f64,
     /// Holes up to this share of the object's size are filled; 0 fills none. Not in the paper.
     pub fill_holes: f64,
     /// Which solver minimises the convex energy.
@@ -151,7 +155,7 @@ impl Default for SelectiveParams {
             mu_unit: LengthUnit::Radius,
             lambda: 1.0,
             theta: 1.25,
-            compactness: 0.0,
+            compactness: 0.5,
             fitting_band: FittingBandKind::Contrast,
             gamma_floor_sd: 3.0,
             presmooth_sigma: 1.0,
@@ -170,6 +174,7 @@ impl Default for SelectiveParams {
             background: 4.0,
             keep: Keep::Clicked,
             neck: 0.15,
+            close: 0.2,
             fill_holes: 0.25,
             solver: Solver::PrimalDual,
             tolerance: 5e-4,
@@ -190,6 +195,7 @@ impl SelectiveParams {
             mu_unit: LengthUnit::Pixel,
             lambda: 1.0,
             theta: 3.0,
+            compactness: 0.0,
             fitting_band: FittingBandKind::Otsu,
             gamma_floor_sd: 0.0,
             presmooth_sigma: 0.0,
@@ -197,6 +203,7 @@ impl SelectiveParams {
             marker_reward: false,
             keep: Keep::All,
             neck: 0.0,
+            close: 0.0,
             fill_holes: 0.0,
             solver: Solver::Admm,
             max_iterations: 1000,
@@ -222,9 +229,12 @@ impl SelectiveParams {
             ("edge_sigma", self.edge_sigma),
             ("background", self.background),
             ("neck", self.neck),
+            ("close", self.close),
             ("fill_holes", self.fill_holes),
+            ("tolerance", self.tolerance),
             ("beta", self.beta),
         ];
+        let counts = [("max_iterations", self.max_iterations), ("elastica_iterations", self.elastica_iterations)];
         let positive = [("eps_d", self.eps_d), ("distance_cap", self.distance_cap), ("alpha", self.alpha)];
         let failed = |(name, found): (&'static str, f64), expected| Err(Error::Parameter { name, expected, found });
         if let Some(&bad) = at_least_0.iter().find(|(_, x)| !(x.is_finite() && *x >= 0.0)) {
@@ -232,6 +242,9 @@ impl SelectiveParams {
         }
         if let Some(&bad) = positive.iter().find(|(_, x)| !(x.is_finite() && *x > 0.0)) {
             return failed(bad, "a positive number");
+        }
+        if let Some(&(name, _)) = counts.iter().find(|(_, count)| *count == 0) {
+            return failed((name, 0.0), "a whole number of at least 1");
         }
         if !(self.distance_quantile > 0.0 && self.distance_quantile <= 1.0) {
             return failed(("distance_quantile", self.distance_quantile), "a number above 0 and at most 1");
@@ -256,9 +269,6 @@ impl SelectiveParams {
     }
 
     pub(super) fn elastica(&self) -> ElasticaParams {
-        ElasticaParams {
-            max_iterations: self.elastica_iterations,
-            ..ElasticaParams::default()
-        }
+        ElasticaParams { max_iterations: self.elastica_iterations, ..ElasticaParams::default() }
     }
 }

@@ -1,8 +1,9 @@
 //! From the relaxed solution to the clicked object.
 
-use fewmark_grid::{Components, Connectivity, Grid, depth, distance_to};
+use fewmark_grid::{Components, Connectivity, Grid, depth, dilate, distance_to};
 
 use super::params::{Keep, SelectiveParams};
+use super::part::Part;
 
 /// The mask `u > 1/2`, reduced to what was clicked, without parts that hang on by a thin neck, and with small holes filled.
 pub(super) fn select(
@@ -22,6 +23,9 @@ pub(super) fn select(
         if params.keep == Keep::Clicked {
             mask = clicked(&mask, clicks, grid);
         }
+    }
+    if params.close > 0.0 {
+        mask = close(&mask, grid, params.close);
     }
     if params.fill_holes > 0.0 {
         fill_small_holes(&mut mask, grid, params.fill_holes);
@@ -74,6 +78,22 @@ fn cut_necks(mask: &[bool], marker: &[bool], grid: &Grid, share: f64) -> Vec<boo
         *kept |= rest.labels()[i] != 0 && !leading_away[i];
     }
     kept
+}
+
+/// The mask and what a ball of `share` of its largest inscribed radius cannot reach from outside without touching it.
+fn close(mask: &[bool], grid: &Grid, share: f64) -> Vec<bool> {
+    let radius = share * f64::from(depth(mask, grid).iter().copied().fold(0.0, f32::max));
+    if radius < 1.0 {
+        return mask.to_vec();
+    }
+    // The dilated mask may reach beyond the image, so the work is done in a box with room around the mask.
+    let part = Part::around(mask, grid, radius);
+    let dilated = dilate(&part.cut(mask, grid), &part.grid, radius);
+    let outside: Vec<bool> = dilated.iter().map(|d| !d).collect();
+    let closed: Vec<bool> = distance_to(&outside, &part.grid).iter().map(|&d| f64::from(d) > radius).collect();
+    let mut result = part.paste(&closed, vec![false; mask.len()], grid);
+    result.iter_mut().zip(mask).for_each(|(r, m)| *r |= m);
+    result
 }
 
 /// Distance of each voxel of the mask to the nearest voxel of the image outside it.
@@ -136,13 +156,32 @@ mod tests {
     fn only_the_clicked_part_is_kept_and_small_holes_are_filled() {
         let grid = Grid::unit([40, 20, 1]);
         let square = |v: [usize; 3], x: usize| (x..x + 12).contains(&v[0]) && (4..16).contains(&v[1]);
-        let mut mask: Vec<bool> = (0..grid.len()).map(|i| square(grid.voxel(i), 2) || square(grid.voxel(i), 22)).collect();
+        let mut mask: Vec<bool> =
+            (0..grid.len()).map(|i| square(grid.voxel(i), 2) || square(grid.voxel(i), 22)).collect();
         mask[grid.index([8, 10, 0])] = false;
         let kept = selected(&mask, &grid, [4, 6, 0], &SelectiveParams::default());
         assert_eq!(kept.iter().filter(|m| **m).count(), 144);
         assert!(kept[grid.index([8, 10, 0])]);
         let whole = SelectiveParams { keep: Keep::All, neck: 0.0, fill_holes: 0.0, ..SelectiveParams::default() };
         assert_eq!(selected(&mask, &grid, [4, 6, 0], &whole), mask);
+    }
+
+    #[test]
+    fn a_cleft_is_closed_and_the_outline_kept() {
+        let grid = Grid::unit([80, 60, 1]);
+        let inside = |i: usize| {
+            let [x, y, _] = grid.voxel(i);
+            (10..70).contains(&x) && (0..40).contains(&y) && !((39..42).contains(&x) && y >= 20)
+        };
+        let mask: Vec<bool> = (0..grid.len()).map(inside).collect();
+        let closed = close(&mask, &grid, 0.2);
+        assert!(
+            closed[grid.index([40, 30, 0])],
+            "a cleft of 3 pixels is narrower than twice 0.2 of the inscribed radius"
+        );
+        let count = |mask: &[bool]| mask.iter().filter(|m| **m).count();
+        assert!(count(&closed) <= 60 * 40, "nothing outside the square is added");
+        assert_eq!(close(&mask, &grid, 0.01), mask);
     }
 
     #[test]

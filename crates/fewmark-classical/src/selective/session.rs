@@ -11,11 +11,13 @@ use super::part::Part;
 use super::selection::select;
 use crate::convex::{ConvexProblem, Warm, admm, minimise};
 use crate::edge::{EdgeDetector, gaussian};
-use crate::elastica::{ElasticaParams, ElasticaProblem, elastica};
+use crate::elastica::{ElasticaProblem, elastica};
 use crate::geodesic::{Eikonal, add_euclidean_term};
 use crate::markers::marker_region;
 use crate::{Error, Iteration, Report};
 
+/// Elastica is computed in a box that reaches this many pixels beyond the solution with total variation.
+const BOX_MARGIN: f64 = 16.0;
 /// Elastica needs some weight.
 const LEAST_MU: f64 = 1e-3;
 
@@ -129,11 +131,7 @@ impl Session {
     }
 
     /// The marker and the voxels of the background clicks, which do not overlap.
-    fn mark(
-        &self,
-        foreground: &[[usize; 3]],
-        background: &[[usize; 3]],
-    ) -> Result<(Marker, Option<Vec<bool>>), Error> {
+    fn mark(&self, foreground: &[[usize; 3]], background: &[[usize; 3]]) -> Result<(Marker, Option<Vec<bool>>), Error> {
         let mut mask = marker_region(&self.grid, foreground, self.params.marker_shape)?;
         let mut outside = vec![false; mask.len()];
         for &click in background {
@@ -202,20 +200,15 @@ impl Session {
         u: &[f32],
         on_iteration: &mut dyn FnMut(&Iteration) -> ControlFlow<()>,
     ) -> Result<(Vec<f32>, Report), Error> {
-        let Some(part) = Part::around(u, &self.grid) else {
-            let params = ElasticaParams { max_iterations: 1, ..self.params.elastica() };
-            return elastica(&self.elastica_problem(&self.grid, r), &params, Some(u), on_iteration);
-        };
+        let part = Part::around(u, &self.grid, BOX_MARGIN).within(&self.grid);
         // Divided by mu, so that alpha and beta are relative to it and the penalties see data of about the same size.
-        let data: Vec<f32> = part.cut(r, &self.grid).iter().map(|&r| (f64::from(r) / mu.max(LEAST_MU)) as f32).collect();
+        let data: Vec<f32> =
+            part.cut(r, &self.grid).iter().map(|&r| (f64::from(r) / mu.max(LEAST_MU)) as f32).collect();
         let start = part.cut(u, &self.grid);
-        let problem = self.elastica_problem(&part.grid, &data);
+        let (alpha, beta) = (self.params.alpha, self.params.beta);
+        let problem = ElasticaProblem { grid: &part.grid, data: &data, alpha, beta };
         let (bent, report) = elastica(&problem, &self.params.elastica(), Some(&start), on_iteration)?;
         Ok((part.paste(&bent, u.to_vec(), &self.grid), report))
-    }
-
-    fn elastica_problem<'a>(&self, grid: &'a Grid, data: &'a [f32]) -> ElasticaProblem<'a> {
-        ElasticaProblem { grid, data, alpha: self.params.alpha, beta: self.params.beta }
     }
 }
 
