@@ -27,7 +27,7 @@ pub(crate) struct Common {
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// Number of threads [default: all cores]
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", value_parser = at_least_one)]
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Segment {
 #[derive(Args)]
 pub(crate) struct ClickArgs {
     /// A click inside the object: voxel indices x,y[,z] counted from 0; may be repeated
-    #[arg(short, long = "click", value_name = "X,Y[,Z]", value_parser = point, allow_hyphen_values = true)]
+    #[arg(short = 'c', long = "click", value_name = "X,Y[,Z]", value_parser = point, allow_hyphen_values = true)]
     pub(crate) foreground: Vec<Point>,
     /// A click on what must not belong to the object; may be repeated
     #[arg(short, long = "background", value_name = "X,Y[,Z]", value_parser = point, allow_hyphen_values = true)]
@@ -114,7 +114,7 @@ pub(crate) struct Evaluate {
     #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) truths: PathBuf,
     /// Labels to score [default: all that occur in the truth or the segmentation]
-    #[arg(long, value_delimiter = ',', value_name = "LABELS")]
+    #[arg(long, value_delimiter = ',', value_name = "LABELS", value_parser = label)]
     pub(crate) labels: Option<Vec<u16>>,
     /// Where to write a row for each case and label
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -171,13 +171,13 @@ pub(crate) struct Clicks {
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) truth: PathBuf,
     /// Label of the object
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = label)]
     pub(crate) label: u16,
     /// Which connected component of the label is the object
     #[arg(long, value_enum, default_value_t = Component::Largest)]
     pub(crate) component: Component,
     /// Number of clicks [default: 4 to 6, drawn by the seed]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) count: Option<NonZeroUsize>,
     /// Seed of the random choices
     #[arg(long, default_value_t = 0)]
@@ -225,6 +225,14 @@ fn point(text: &str) -> Result<Point, String> {
         Ok(numbers) if matches!(numbers.len(), 2 | 3) && numbers.iter().all(|n| n.is_finite()) => Ok(Point(numbers)),
         _ => Err("expected two or three numbers, X,Y or X,Y,Z".into()),
     }
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "expected a whole number of at least 1".into())
+}
+
+fn label(text: &str) -> Result<u16, String> {
+    text.trim().parse().map_err(|_| "expected a whole number from 0 to 65535".into())
 }
 
 fn method_names() -> PossibleValuesParser {

@@ -54,6 +54,8 @@ impl Failure {
 impl From<fewmark::Error> for Failure {
     fn from(error: fewmark::Error) -> Self {
         use fewmark::Error;
+        use fewmark::classical::Error as Classical;
+        use fewmark::image::Error as File;
         let wrong_call = matches!(
             error,
             Error::UnknownMethod { .. }
@@ -61,6 +63,8 @@ impl From<fewmark::Error> for Failure {
                 | Error::Config { .. }
                 | Error::NoClick
                 | Error::Click { .. }
+                | Error::Image(File::CannotStore { .. } | File::OutsideImage { .. })
+                | Error::Classical(Classical::Dimension { .. } | Classical::Parameter { .. })
         );
         let kind = if wrong_call { Kind::Call } else { Kind::Work };
         Self { kind, message: error.to_string(), hint: error.hint() }

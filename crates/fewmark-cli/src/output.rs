@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use fewmark::Image;
-use fewmark::image::write_atomically;
+use fewmark::image::{Error, write_atomically};
 use serde::Serialize;
 
 use crate::args::Common;
@@ -45,6 +45,11 @@ pub(crate) fn read_image(paths: &[std::path::PathBuf]) -> Result<Image, Failure>
     })
 }
 
+/// Reads a text file.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    Ok(std::fs::read_to_string(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })?)
+}
+
 /// A table with aligned columns: the first one to the left, the others to the right.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
@@ -53,9 +58,11 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     };
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
     let line = |cells: Vec<&str>| {
-        let cells = cells.iter().zip(&widths).enumerate().map(|(i, (cell, &width))| {
-            if i == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-        });
+        let cells = cells
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(i, (cell, &width))| if i == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") });
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let rule = widths.iter().map(|&w| "-".repeat(w)).collect::<Vec<_>>().join("  ");

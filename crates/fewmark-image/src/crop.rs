@@ -113,7 +113,8 @@ fn axes_within(axis: usize) -> [usize; 2] {
 fn slice_geometry(volume: &Geometry, axis: usize, index: usize) -> Result<Geometry, Error> {
     let size = volume.size();
     if axis > 2 || index >= size[axis] {
-        return Err(Error::OutsideImage { what: format!("slice {index} across axis {axis}"), size });
+        let across = ["x", "y", "z"].get(axis).map_or_else(|| format!("axis {axis}"), |name| (*name).to_owned());
+        return Err(Error::OutsideImage { what: format!("slice {index} across {across}"), size });
     }
     let [a, b] = axes_within(axis);
     let order = [a, b, axis];

@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::{Format, GeometryError, GeometryMismatch};
@@ -23,6 +24,12 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong in it.
         source: DecodeError,
+    },
+    /// A file without a byte.
+    #[error("{path:?} is empty")]
+    Empty {
+        /// The file.
+        path: PathBuf,
     },
     /// Neither the name nor the first bytes tell the format.
     #[error("{path:?}: not an image of a known format")]
@@ -61,8 +68,10 @@ pub enum Error {
     #[error(transparent)]
     GeometryMismatch(#[from] GeometryMismatch),
     /// An image that was to be read as a label map is none.
-    #[error("not a label map: expected one channel of whole numbers from 0 to 65535, found {found}")]
+    #[error("{}not a label map: expected one channel of whole numbers from 0 to 65535, found {found}", named(path))]
     NotLabels {
+        /// The file, where the image came from one.
+        path: Option<PathBuf>,
         /// What was found instead.
         found: String,
     },
@@ -103,7 +112,7 @@ pub enum DecodeError {
         found: String,
     },
     /// Fewer bytes than the header promises.
-    #[error("{format} {part} is cut short: expected {expected} bytes, found {found}")]
+    #[error("{format}: cut short in the {part}: expected {expected} bytes, found {found}")]
     Truncated {
         /// The format.
         format: Format,
@@ -210,9 +219,22 @@ pub enum SeriesError {
     },
 }
 
+/// The beginning of a message about a file.
+fn named(path: &Option<PathBuf>) -> String {
+    path.as_ref().map_or_else(String::new, |path| format!("{path:?}: "))
+}
+
 impl Error {
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         Self::Io { action, path: path.to_owned(), source }
+    }
+
+    /// The error, with the file that an image came from where it does not name it yet.
+    pub fn in_file(self, file: &Path) -> Self {
+        match self {
+            Self::NotLabels { path: None, found } => Self::NotLabels { path: Some(file.to_owned()), found },
+            error => error,
+        }
     }
 
     /// What the user can do about it, where something can be said.
@@ -221,12 +243,14 @@ impl Error {
             Self::Io { action: "write", .. } => {
                 Some("check that the folder exists, may be written to and has space left".into())
             }
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Some("check the spelling of the path".into())
-            }
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                Some("check the permissions of the file".into())
-            }
+            Self::Io { source, .. } => match source.kind() {
+                ErrorKind::NotFound | ErrorKind::NotADirectory => Some("check the spelling of the path".into()),
+                ErrorKind::PermissionDenied => Some("check the permissions of the file".into()),
+                ErrorKind::InvalidData => Some("give a text file".into()),
+                ErrorKind::IsADirectory => Some("give a file, not a folder".into()),
+                _ => None,
+            },
+            Self::Empty { .. } => Some("nothing was written to it: copy or export it again".into()),
             Self::UnknownFormat { .. } => {
                 Some(format!("formats that can be read: {}", Format::list(|f| f.extensions())))
             }
@@ -238,7 +262,9 @@ impl Error {
             Self::GeometryMismatch(_) => Some("resample one of the two to the grid of the other first".into()),
             Self::NotLabels { .. } => Some("give the label map, not the image".into()),
             Self::OutOfMemory { .. } => Some("crop the image, work on one slice, or close other programs".into()),
-            Self::Io { .. } | Self::SampleCount { .. } | Self::Geometry(_) | Self::OutsideImage { .. } => None,
+            Self::OutsideImage { .. } => Some("indices are counted from 0".into()),
+            Self::Geometry(GeometryError::Size(_)) => Some("ask for fewer voxels: a larger spacing".into()),
+            Self::SampleCount { .. } | Self::Geometry(_) => None,
         }
     }
 }
@@ -265,7 +291,7 @@ impl SeriesError {
             Self::Empty => "give the folder that holds the slices of one series",
             Self::Mixed(_) => "give the files of one series only: move the others to folders of their own",
             Self::Uneven { .. } => "export the series again so that no slice is missing",
-            Self::Duplicate { .. } => "give one time point or one echo only",
+            Self::Duplicate { .. } => "give one time point or one echo only, and no copies",
             Self::Inconsistent { .. } | Self::Missing { .. } => {
                 "give the files of one volume only: leave out scouts and reports"
             }

@@ -1,6 +1,6 @@
 //! Files in and out: the format is recognised, the bytes are handed to it, results are written whole or not at all.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use crate::formats::{self, dicom, metaimage, nifti, npy, nrrd, raster, tiff};
@@ -9,7 +9,8 @@ use crate::{DecodeError, Error, Format, Image, LabelMap};
 /// Reads an image: a file of any [`Format`], or a folder that holds one DICOM series.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::UnknownFormat`], [`Error::Decode`] with what is wrong in the file, or [`Error::Series`].
+/// [`Error::Io`], [`Error::Empty`], [`Error::UnknownFormat`], [`Error::Decode`] with what is wrong in the file, or
+/// [`Error::Series`].
 pub fn read_image(path: impl AsRef<Path>) -> Result<Image, Error> {
     let path = path.as_ref();
     let metadata = std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?;
@@ -18,6 +19,9 @@ pub fn read_image(path: impl AsRef<Path>) -> Result<Image, Error> {
     }
     crate::memory::plan(format!("reading {path:?}"), metadata.len())?;
     let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    if bytes.is_empty() {
+        return Err(Error::Empty { path: path.to_owned() });
+    }
     let format = Format::of_bytes(&bytes)
         .or_else(|| Format::of_name(path))
         .ok_or_else(|| Error::UnknownFormat { path: path.to_owned() })?;
@@ -31,7 +35,8 @@ pub fn read_image(path: impl AsRef<Path>) -> Result<Image, Error> {
 /// # Errors
 /// As [`read_image`], and [`Error::NotLabels`].
 pub fn read_labels(path: impl AsRef<Path>) -> Result<LabelMap, Error> {
-    LabelMap::from_image(&read_image(path)?)
+    let path = path.as_ref();
+    LabelMap::from_image(&read_image(path)?).map_err(|error| error.in_file(path))
 }
 
 /// Reads DICOM files that are the slices of one series.
@@ -69,12 +74,8 @@ pub fn decode(
 /// [`Error::CannotStore`] when the format is unknown, only read, or cannot hold the image; [`Error::Io`].
 pub fn write_image(path: impl AsRef<Path>, image: &Image) -> Result<(), Error> {
     let path = path.as_ref();
-    let cannot = |reason: String| Error::CannotStore { path: path.to_owned(), reason };
-    let format = Format::of_name(path).ok_or_else(|| cannot("the name tells no known format".into()))?;
+    let format = writable_format(path)?;
     let gzip = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
-    if !format.writable_extensions().iter().any(|e| path.to_string_lossy().to_ascii_lowercase().ends_with(e)) {
-        return Err(cannot(format!("{format} files of this kind are only read")));
-    }
     let bytes = match format {
         Format::Nifti => nifti::encode(image, gzip),
         Format::Nrrd => nrrd::encode(image),
@@ -84,7 +85,48 @@ pub fn write_image(path: impl AsRef<Path>, image: &Image) -> Result<(), Error> {
         Format::Npy => npy::encode(image),
         Format::Dicom | Format::Jpeg | Format::Bmp => Err(format!("{format} is only read")),
     };
-    write_atomically(path, &bytes.map_err(cannot)?)
+    write_atomically(path, &bytes.map_err(|reason| Error::CannotStore { path: path.to_owned(), reason })?)
+}
+
+/// The format that a file name tells, if images can be written in it.
+///
+/// # Errors
+/// [`Error::CannotStore`] when the format is unknown or only read.
+fn writable_format(path: &Path) -> Result<Format, Error> {
+    let cannot = |reason: String| Error::CannotStore { path: path.to_owned(), reason };
+    let format = Format::of_name(path).ok_or_else(|| cannot("the name tells no known format".into()))?;
+    if !format.writable_extensions().iter().any(|e| path.to_string_lossy().to_ascii_lowercase().ends_with(e)) {
+        let which = if format.writable_extensions().is_empty() { "" } else { " of this kind" };
+        return Err(cannot(format!("{format} files{which} are only read")));
+    }
+    Ok(format)
+}
+
+/// Whether an image could be written there as far as its name and folder tell: to be asked before long work.
+///
+/// # Errors
+/// [`Error::CannotStore`] when the format is unknown or only read, and as [`expect_folder`].
+pub fn expect_writable(path: impl AsRef<Path>) -> Result<(), Error> {
+    writable_format(path.as_ref())?;
+    expect_folder(path)
+}
+
+/// Whether the folder is there that a file is to be written to.
+///
+/// # Errors
+/// [`Error::Io`] when it is not, or when the file itself is a folder.
+pub fn expect_folder(path: impl AsRef<Path>) -> Result<(), Error> {
+    let path = path.as_ref();
+    let failed = |e| Error::io("write", path, e);
+    if path.is_dir() {
+        return Err(failed(ErrorKind::IsADirectory.into()));
+    }
+    let folder = std::fs::metadata(folder_of(path)).map_err(failed)?;
+    if folder.is_dir() { Ok(()) } else { Err(failed(ErrorKind::NotADirectory.into())) }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Writes a label map, as [`write_image`], in the smallest integer type that holds its labels.
@@ -107,8 +149,9 @@ pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), Erro
     if std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
         return std::fs::write(path, bytes).map_err(failed);
     }
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = new_file_beside(folder).map_err(failed)?;
+    expect_folder(path)?;
+    // The error of the temporary file would name that file.
+    let mut file = new_file_in(folder_of(path)).map_err(|e| failed(e.kind().into()))?;
     file.write_all(bytes).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|e| failed(e.error))?;
@@ -116,7 +159,7 @@ pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), Erro
 }
 
 /// A temporary file with the permissions of an ordinary new file: `tempfile` makes them private by default.
-fn new_file_beside(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+fn new_file_in(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".fewmark-").suffix(".part");
     #[cfg(unix)]

@@ -48,13 +48,13 @@ impl LabelMap {
     /// [`Error::NotLabels`] when there are several channels, or a sample is not a whole number from 0 to 65535.
     pub fn from_image(image: &Image) -> Result<Self, Error> {
         if image.channels() != 1 {
-            return Err(Error::NotLabels { found: format!("{} channels", image.channels()) });
+            return Err(Error::NotLabels { path: None, found: format!("{} channels", image.channels()) });
         }
         let labels = image.samples().iter().map(|&s| {
             if (0.0..=65_535.0).contains(&s) && s.fract() == 0.0 {
                 Ok(s as u16)
             } else {
-                Err(Error::NotLabels { found: format!("the sample {s}") })
+                Err(Error::NotLabels { path: None, found: format!("the sample {s}") })
             }
         });
         Self::new(labels.collect::<Result<_, _>>()?, image.geometry().clone())

@@ -1,15 +1,18 @@
 //! `fewmark clicks`: the clicks of a person who sees the truth.
 
 use fewmark::LabelMap;
-use fewmark::image::{read_labels, write_labels};
-use fewmark::simulate::{self, Object};
 use fewmark::Marks;
+use fewmark::image::{expect_folder, read_labels, write_labels};
+use fewmark::simulate::{self, Object};
 
 use crate::args::{Clicks, Common, Component};
 use crate::failure::Failure;
 use crate::output::{note, print_json, write_json};
 
 pub(crate) fn run(arguments: &Clicks, common: &Common) -> Result<(), Failure> {
+    if let Some(path) = &arguments.output {
+        expect_folder(path)?;
+    }
     let truth = read_labels(&arguments.truth)?;
     let object = match arguments.component {
         Component::Largest => Object::largest(&truth, arguments.label)?,

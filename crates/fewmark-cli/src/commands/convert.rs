@@ -2,8 +2,8 @@
 
 use fewmark::image::intensity::Window;
 use fewmark::image::{
-    Interpolation, read_image, resample_labels_to, resample_labels_to_spacing, resample_to, resample_to_spacing, slice,
-    write_image, write_labels,
+    Interpolation, expect_writable, read_image, resample_labels_to, resample_labels_to_spacing, resample_to,
+    resample_to_spacing, slice, write_image, write_labels,
 };
 use fewmark::{Image, LabelMap};
 
@@ -13,12 +13,13 @@ use crate::output::{self, note};
 
 pub(crate) fn run(arguments: &Convert, common: &Common) -> Result<(), Failure> {
     let window = arguments.window.as_deref().map(window).transpose()?;
+    expect_writable(&arguments.output)?;
     let mut image = output::read_image(&arguments.image)?;
     if let Some(z) = arguments.slice {
         image = slice(&image, 2, z)?;
     }
     let geometry = if arguments.labels {
-        let labels = resample_labels(LabelMap::from_image(&image)?, arguments)?;
+        let labels = resample_labels(labels(&image, arguments)?, arguments)?;
         write_labels(&arguments.output, &labels)?;
         labels.geometry().clone()
     } else {
@@ -47,6 +48,10 @@ fn resample(image: Image, arguments: &Convert) -> Result<Image, Failure> {
     })
 }
 
+fn labels(image: &Image, arguments: &Convert) -> Result<LabelMap, Failure> {
+    Ok(LabelMap::from_image(image).map_err(|error| error.in_file(&arguments.image[0]))?)
+}
+
 fn resample_labels(labels: LabelMap, arguments: &Convert) -> Result<LabelMap, Failure> {
     Ok(match (&arguments.spacing, &arguments.like) {
         (Some(spacing), _) => {
@@ -70,7 +75,8 @@ fn window(text: &str) -> Result<Window, Failure> {
     if let Some((_, window)) = Window::PRESETS.iter().find(|(name, _)| *name == text) {
         return Ok(*window);
     }
-    let range = text.split_once(',').and_then(|(low, high)| Some((low.trim().parse().ok()?, high.trim().parse().ok()?)));
+    let range =
+        text.split_once(',').and_then(|(low, high)| Some((low.trim().parse().ok()?, high.trim().parse().ok()?)));
     match range {
         Some((low, high)) if low < high => Ok(Window { low, high }),
         _ => {

@@ -19,7 +19,8 @@ use crate::progress::ProgressLine;
 const SLICE: [usize; 3] = [256, 256, 1];
 const VOLUME: [usize; 3] = [96, 96, 60];
 /// What is segmented, and with which method.
-const RUNS: [(&str, [usize; 3], &str); 3] = [("slice", SLICE, "tv"), ("slice", SLICE, "elastica"), ("volume", VOLUME, "tv")];
+const RUNS: [(&str, [usize; 3], &str); 3] =
+    [("slice", SLICE, "tv"), ("slice", SLICE, "elastica"), ("volume", VOLUME, "tv")];
 
 /// A row of the score table.
 #[derive(Serialize)]
@@ -127,7 +128,10 @@ fn html(rows: &[Row]) -> String {
         .iter()
         .map(|row| {
             let caption = format!("{}, {}: Dice {:.4}", row.phantom, row.method, row.dice);
-            format!("<figure><img src=\"{}\" alt=\"{caption}\"><figcaption>{caption}</figcaption></figure>\n", row.overlay)
+            format!(
+                "<figure><img src=\"{}\" alt=\"{caption}\"><figcaption>{caption}</figcaption></figure>\n",
+                row.overlay
+            )
         })
         .collect();
     format!(

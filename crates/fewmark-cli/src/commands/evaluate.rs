@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use fewmark::LabelMap;
-use fewmark::image::{Format, read_labels, write_atomically};
-use fewmark::metrics::{CaseScores, EmptyDistance, Metric, Score, ScoreOptions, Scores, Statistics, Summary, score_case};
+use fewmark::image::{Error, Format, expect_folder, read_labels, write_atomically};
+use fewmark::metrics::{
+    CaseScores, EmptyDistance, Metric, Score, ScoreOptions, Scores, Statistics, Summary, score_case,
+};
 use serde::Serialize;
 
 use crate::args::{Common, Evaluate};
@@ -36,6 +38,9 @@ pub(crate) fn run(arguments: &Evaluate, common: &Common) -> Result<(), Failure> 
         surface: !arguments.overlap_only,
         surface_dice_tolerance: (!arguments.overlap_only).then_some(arguments.tolerance),
     };
+    if let Some(path) = &arguments.csv {
+        expect_folder(path)?;
+    }
     let cases = cases(&arguments.predictions, &arguments.truths)?;
     let mut scores = BTreeMap::new();
     let line = ProgressLine::new(common);
@@ -63,7 +68,7 @@ fn empty_distance(text: &str) -> Result<EmptyDistance, Failure> {
 
 /// The pairs to score: two files, or the files of two folders that have the same names up to their endings.
 fn cases(predictions: &Path, truths: &Path) -> Result<Vec<Case>, Failure> {
-    match (predictions.is_dir(), truths.is_dir()) {
+    match (is_folder(predictions)?, is_folder(truths)?) {
         (false, false) => {
             let name = case_name(predictions).unwrap_or_else(|| predictions.display().to_string());
             Ok(vec![Case { name, prediction: predictions.into(), truth: truths.into() }])
@@ -83,13 +88,24 @@ fn cases(predictions: &Path, truths: &Path) -> Result<Vec<Case>, Failure> {
                     .hint("the files of a case have the same name in both folders, up to the ending"));
             }
             if matched.is_empty() {
-                return Err(Failure::work(format!("no segmentation found in {predictions:?}")));
+                return Err(Failure::work(format!("no segmentation found in {predictions:?}"))
+                    .hint("give folders with files such as case.nii.gz, of the same names in both"));
             }
             Ok(matched)
         }
-        _ => Err(Failure::call("one of the two is a folder and the other is none")
-            .hint("give two files, or two folders with files of the same names")),
+        (true, false) => Err(folder_and_file(predictions, truths)),
+        (false, true) => Err(folder_and_file(truths, predictions)),
     }
+}
+
+fn is_folder(path: &Path) -> Result<bool, Failure> {
+    let unreadable = |source| Error::Io { action: "read", path: path.to_owned(), source };
+    Ok(std::fs::metadata(path).map_err(unreadable)?.is_dir())
+}
+
+fn folder_and_file(folder: &Path, file: &Path) -> Failure {
+    Failure::call(format!("{folder:?} is a folder, {file:?} is a file"))
+        .hint("give two files, or two folders with files of the same names")
 }
 
 /// The image files of a folder by case name.
@@ -100,7 +116,8 @@ fn files(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Failure> {
         let path = entry.map_err(unreadable)?.path();
         let Some(name) = case_name(&path) else { continue };
         if let Some(other) = files.insert(name.clone(), path.clone()) {
-            return Err(Failure::work(format!("two files of the case {name:?}: {other:?} and {path:?}")));
+            return Err(Failure::work(format!("two files of the case {name:?}: {other:?} and {path:?}"))
+                .hint("keep one of them in the folder"));
         }
     }
     Ok(files)
@@ -122,8 +139,14 @@ fn score(case: &Case, options: &ScoreOptions, ignore_geometry: bool) -> Result<C
         prediction = LabelMap::new(prediction.labels().to_vec(), truth.geometry().clone())?;
     }
     score_case(&prediction, &truth, options).map_err(|mismatch| {
-        Failure::work(format!("case {:?}: the segmentation and the truth do not lie in the same space: {mismatch}", case.name))
-            .hint("resample one with `fewmark convert --like`, or compare voxel by voxel with --ignore-geometry")
+        Failure::work(format!(
+            "case {:?}: the segmentation and the truth do not lie in the same space: {mismatch}",
+            case.name
+        ))
+        .hint(match mismatch.field {
+            "size" => "resample one with `fewmark convert --like`",
+            _ => "resample one with `fewmark convert --like`, or compare voxel by voxel with --ignore-geometry",
+        })
     })
 }
 

@@ -101,9 +101,10 @@ fn axis_codes(direction: &[[f64; 3]; 3]) -> [&'static str; 3] {
 
 fn intensity(samples: &[f32]) -> Option<Intensity> {
     let finite = samples.iter().copied().filter(|s| s.is_finite());
-    let (count, sum, min, max) = finite.fold((0usize, 0.0, f32::INFINITY, f32::NEG_INFINITY), |(n, sum, min, max), s| {
-        (n + 1, sum + f64::from(s), min.min(s), max.max(s))
-    });
+    let (count, sum, min, max) = finite
+        .fold((0usize, 0.0, f32::INFINITY, f32::NEG_INFINITY), |(n, sum, min, max), s| {
+            (n + 1, sum + f64::from(s), min.min(s), max.max(s))
+        });
     (count > 0).then(|| Intensity { min, max, mean: sum / count as f64, not_finite: samples.len() - count })
 }
 

@@ -10,7 +10,8 @@ use crate::output::{print, print_json, table};
 pub(crate) fn run(arguments: &Methods, common: &Common) -> Result<(), Failure> {
     match &arguments.name {
         None if common.json => {
-            let list = METHODS.iter().map(|m| json!({ "name": m.name, "summary": m.summary, "parameters": m.defaults() }));
+            let list =
+                METHODS.iter().map(|m| json!({ "name": m.name, "summary": m.summary, "parameters": m.defaults() }));
             print_json(&list.collect::<Vec<_>>())
         }
         None => {

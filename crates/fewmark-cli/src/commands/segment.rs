@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use fewmark::image::{embed_slice, slice, write_image, write_labels};
+use fewmark::image::{Format, embed_slice, expect_folder, expect_writable, slice, write_image, write_labels};
 use fewmark::{Image, LabelMap, Marks, Method, Segmentation, Space, overlay, registry};
 use serde::Serialize;
 
 use crate::args::{ClickArgs, Common, Segment};
 use crate::failure::Failure;
-use crate::output::{note, print, print_json, read_image, write_json};
+use crate::output::{note, print, print_json, read_image, read_text, write_json};
 use crate::progress::ProgressLine;
 
 const DEFAULT_METHOD: &str = "tv";
@@ -28,8 +28,11 @@ struct Summary<'a> {
 
 pub(crate) fn run(arguments: &Segment, common: &Common) -> Result<(), Failure> {
     if arguments.output.is_none() && arguments.overlay.is_none() && arguments.probability.is_none() && !common.json {
-        return Err(Failure::call("nothing to write the result to").hint("add -o MASK.nii.gz, --overlay PICTURE.png or --json"));
+        return Err(
+            Failure::call("nothing to write the result to").hint("add -o MASK.nii.gz, --overlay PICTURE.png or --json")
+        );
     }
+    check_outputs(arguments)?;
     let method = build_method(arguments)?;
     let marks = read_marks(&arguments.clicks)?;
     let volume = read_image(&arguments.image)?;
@@ -62,6 +65,23 @@ pub(crate) fn run(arguments: &Segment, common: &Common) -> Result<(), Failure> {
         });
     }
     print(format!("{}: {voxels} voxels, {:.2} ml, {seconds:.2} s", method.name(), volume_mm3 / 1000.0))
+}
+
+/// Refuses results that could not be written, before the work is done for them.
+fn check_outputs(arguments: &Segment) -> Result<(), Failure> {
+    for path in [&arguments.output, &arguments.overlay, &arguments.probability].into_iter().flatten() {
+        expect_writable(path)?;
+    }
+    if let Some(path) = &arguments.trace {
+        expect_folder(path)?;
+    }
+    match &arguments.probability {
+        Some(path) if Format::of_name(path) == Some(Format::Png) => {
+            Err(Failure::call(format!("--probability {path:?}: PNG holds no fractions"))
+                .hint("use .nii.gz, .nrrd, .mha, .tif or .npy"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn write_results(
@@ -100,11 +120,16 @@ fn build_method(arguments: &Segment) -> Result<Box<dyn Method>, Failure> {
     let mut changes = Vec::new();
     let mut name = arguments.method.clone();
     if let Some(path) = &arguments.config {
-        let text = std::fs::read_to_string(path).map_err(|e| Failure::work(format!("cannot read {path:?}: {e}")))?;
-        let mut table: toml::Table = toml::from_str(&text)
-            .map_err(|e| Failure::call(format!("{path:?} is not TOML: {}", e.message())).hint("write KEY = VALUE lines"))?;
-        if let Some(toml::Value::String(from_file)) = table.remove("method") {
-            name.get_or_insert(from_file);
+        let mut table = read_config(path)?;
+        match table.remove("method") {
+            Some(toml::Value::String(from_file)) => {
+                name.get_or_insert(from_file);
+            }
+            Some(other) => {
+                return Err(Failure::call(format!("{path:?}: method = {other}: expected a name"))
+                    .hint("`fewmark methods` lists them"));
+            }
+            None => {}
         }
         changes.push(table);
     }
@@ -112,11 +137,22 @@ fn build_method(arguments: &Segment) -> Result<Box<dyn Method>, Failure> {
     Ok(registry::find(name.as_deref().unwrap_or(DEFAULT_METHOD))?.build(&changes)?)
 }
 
+fn read_config(path: &Path) -> Result<toml::Table, Failure> {
+    let text = read_text(path)?;
+    toml::from_str(&text).map_err(|e| {
+        let line = e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        Failure::call(format!("{path:?}, line {line}: not TOML: {}", e.message()))
+            .hint("write one KEY = VALUE a line, and names in quotes")
+    })
+}
+
 fn read_marks(arguments: &ClickArgs) -> Result<Marks, Failure> {
     if let Some(path) = &arguments.marks {
-        let text = std::fs::read_to_string(path).map_err(|e| Failure::work(format!("cannot read {path:?}: {e}")))?;
-        return serde_json::from_str(&text)
-            .map_err(|e| Failure::work(format!("{path:?} holds no clicks: {e}")).hint("`fewmark clicks` writes such a file"));
+        return serde_json::from_str(&read_text(path)?).map_err(|e| {
+            let problem = if e.is_eof() { "it is cut short".to_owned() } else { e.to_string() };
+            Failure::work(format!("{path:?} holds no clicks: {problem}"))
+                .hint("write { \"foreground\": [[X, Y]], \"background\": [[X, Y]] }, as `fewmark clicks` does")
+        });
     }
     let list = |points: &[crate::args::Point]| points.iter().map(|p| p.0.clone()).collect();
     Ok(Marks {

@@ -4,7 +4,7 @@
 
 use jpeg_decoder::{CodingProcess, ColorTransform, Decoder, ImageInfo, PixelFormat};
 
-use super::{check_claim, check_memory};
+use super::{CUT_SHORT, check_memory};
 use crate::{DecodeError, Format};
 
 /// A stream whose header has been read.
@@ -58,8 +58,13 @@ impl<'a> Jpeg<'a> {
     /// [`DecodeError::Broken`], also for a size that so short a stream cannot have; [`DecodeError::TooLarge`].
     pub(crate) fn decode<T: From<u8> + From<u16>>(mut self) -> Result<Vec<T>, DecodeError> {
         let [columns, rows, samples] = self.size();
+        // A Huffman code has at least one bit: for each sample of a lossless stream, for each block of 8 x 8 of another.
+        let pixels_per_byte = if self.is_lossless() { 8 } else { 8 * 64 };
+        if (columns * rows) as u64 > self.length.saturating_mul(pixels_per_byte) {
+            let message = format!("{columns} x {rows} pixels of JPEG cannot come from {} bytes", self.length);
+            return Err(broken(self.format, message));
+        }
         let bytes = columns * rows * samples * if self.is_wide() { 2 } else { 1 };
-        check_claim(self.format, bytes as u64, self.length)?;
         // The result, coefficients of 16 bits, and the samples of each component.
         check_memory(self.format, 4 * bytes as u64)?;
         self.decoder.set_max_decoding_buffer_size(bytes);
@@ -73,5 +78,9 @@ impl<'a> Jpeg<'a> {
 }
 
 fn broken(format: Format, error: impl std::fmt::Display) -> DecodeError {
-    DecodeError::Broken { format, message: error.to_string() }
+    let message = match error.to_string() {
+        message if message.contains("failed to fill whole buffer") => CUT_SHORT.into(),
+        message => message,
+    };
+    DecodeError::Broken { format, message }
 }

@@ -40,6 +40,9 @@ pub(crate) fn check_memory(format: Format, need: u64) -> Result<(), DecodeError>
     }
 }
 
+/// What a decoder library says in many ways.
+pub(crate) const CUT_SHORT: &str = "the file is cut short";
+
 /// Decoded bytes that any file may claim, however short it is.
 const SMALL_CLAIM: u64 = 64 << 20;
 

@@ -8,7 +8,7 @@ use std::io::Cursor;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder as _, ImageEncoder as _, ImageFormat, ImageReader, Limits};
 
 use super::jpeg::Jpeg;
-use super::{check_claim, check_memory};
+use super::{CUT_SHORT, bad_field, check_claim, check_memory};
 use crate::{DecodeError, Dimension, Format, Geometry, Image, SampleType};
 
 /// Decodes a picture of the given format.
@@ -18,7 +18,10 @@ pub(crate) fn decode(format: Format, bytes: &[u8]) -> Result<Image, DecodeError>
         Format::Bmp => ImageFormat::Bmp,
         _ => ImageFormat::Png,
     };
-    let broken = |e: image::ImageError| DecodeError::Broken { format, message: e.to_string() };
+    let broken = |e| DecodeError::Broken { format, message: plain_words(&e) };
+    if format == Format::Png {
+        check_palette(bytes)?;
+    }
     let mut decoder = ImageReader::with_format(Cursor::new(bytes), kind).into_decoder().map_err(broken)?;
     let decoded = decoder.total_bytes();
     check_claim(format, decoded, bytes.len() as u64)?;
@@ -44,6 +47,22 @@ pub(crate) fn decode(format: Format, bytes: &[u8]) -> Result<Image, DecodeError>
     }
 }
 
+/// Refuses a palette of a broken number of colours, which the decoder would panic at (`png` 0.18.1).
+fn check_palette(bytes: &[u8]) -> Result<(), DecodeError> {
+    const SIGNATURE: usize = 8;
+    // Length, kind, that many bytes, and a checksum of four.
+    let mut rest = bytes.get(SIGNATURE..).unwrap_or_default();
+    while let Some((&[a, b, c, d, ref kind @ ..], after)) = rest.split_first_chunk::<8>() {
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        if kind == b"PLTE" && length % 3 != 0 {
+            let found = format!("{length} bytes");
+            return Err(bad_field(Format::Png, "PLTE", "colours of 3 bytes", found));
+        }
+        rest = after.get(length.saturating_add(4)..).unwrap_or_default();
+    }
+    Ok(())
+}
+
 fn decode_jpeg(bytes: &[u8]) -> Result<Image, DecodeError> {
     let jpeg = Jpeg::open(Format::Jpeg, bytes)?;
     let [width, height, channels] = jpeg.size();
@@ -63,6 +82,20 @@ fn geometry(format: Format, [width, height]: [usize; 2]) -> Result<Geometry, Dec
 
 fn unsupported(format: Format, what: impl Into<String>) -> DecodeError {
     DecodeError::Unsupported { format, what: what.into(), hint: "save it as an 8 or 16 bit PNG, or as TIFF" }
+}
+
+/// What a decoder complains of, without its own terms where a plain word says it.
+fn plain_words(error: &image::ImageError) -> String {
+    use image::ImageError;
+    let message = error.to_string();
+    match error {
+        ImageError::Limits(_) => "the size in the header is larger than any picture's".into(),
+        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => CUT_SHORT.into(),
+        _ if message.contains("unexpected end of file") => CUT_SHORT.into(),
+        _ if message.contains("CRC error") => "a checksum is wrong".into(),
+        // "Format error decoding Png: " says nothing that the file's name does not.
+        _ => message.split_once(": ").map_or(message.as_str(), |(_, rest)| rest).trim().to_lowercase(),
+    }
 }
 
 /// One plane a channel, from pixels of `N` interleaved samples of which the first `C` are kept.
@@ -94,9 +127,9 @@ pub(crate) fn encode_png(image: &Image) -> Result<Vec<u8>, String> {
         (3, SampleType::U16) => ExtendedColorType::Rgb16,
         (4, SampleType::U8) => ExtendedColorType::Rgba8,
         (4, SampleType::U16) => ExtendedColorType::Rgba16,
-        (channels @ (1 | 3 | 4), kind) => {
+        (1 | 3 | 4, kind) => {
             return Err(format!(
-                "PNG holds whole numbers from 0 to 65535, not {channels} channels of {}: {other}",
+                "PNG holds whole numbers from 0 to 65535, not samples of type {}: {other}",
                 kind.name()
             ));
         }

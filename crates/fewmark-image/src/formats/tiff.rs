@@ -12,7 +12,7 @@ use tiff::encoder::{TiffEncoder, colortype};
 use tiff::tags::Tag;
 
 use super::raster::interleaved;
-use super::{bad_field, check_claim, check_memory};
+use super::{CUT_SHORT, bad_field, check_claim, check_memory};
 use crate::{DecodeError, Dimension, Format, Geometry, Image, SampleType};
 
 /// More pages than any stack has: a loop of pages is caught by the decoder, this bounds what remains.
@@ -174,7 +174,11 @@ fn apply_palette(decoder: &mut Decoder<Cursor<&[u8]>>, indices: &[f32]) -> Resul
 }
 
 fn broken(error: tiff::TiffError) -> DecodeError {
-    DecodeError::Broken { format: Format::Tiff, message: error.to_string() }
+    let message = match error {
+        tiff::TiffError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => CUT_SHORT.into(),
+        error => error.to_string(),
+    };
+    DecodeError::Broken { format: Format::Tiff, message }
 }
 
 /// Encodes an image of 1 or 3 channels, one page a slice.

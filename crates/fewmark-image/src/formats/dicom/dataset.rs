@@ -247,9 +247,31 @@ impl<'a> DataSet<'a> {
     }
 }
 
-/// The tag as it is written in the standard, "(0028,0010)".
+/// Attributes that messages are about, by their keyword in the standard (PS3.6).
+const KEYWORDS: [(Tag, &str); 14] = [
+    (0x0028_0002, "SamplesPerPixel"),
+    (0x0028_0004, "PhotometricInterpretation"),
+    (0x0028_0008, "NumberOfFrames"),
+    (0x0028_0010, "Rows"),
+    (0x0028_0011, "Columns"),
+    (0x0028_0030, "PixelSpacing"),
+    (0x0028_0100, "BitsAllocated"),
+    (0x0028_0101, "BitsStored"),
+    (0x0028_0102, "HighBit"),
+    (0x0020_0032, "ImagePositionPatient"),
+    (0x0020_0037, "ImageOrientationPatient"),
+    (0x0028_1052, "RescaleIntercept"),
+    (0x0028_1053, "RescaleSlope"),
+    (0x7fe0_0010, "PixelData"),
+];
+
+/// The tag as it is written in the standard, "Rows (0028,0010)".
 pub(super) fn name(tag: Tag) -> String {
-    format!("({:04X},{:04X})", tag >> 16, tag & 0xffff)
+    let number = format!("({:04X},{:04X})", tag >> 16, tag & 0xffff);
+    match KEYWORDS.iter().find(|(known, _)| *known == tag) {
+        Some((_, keyword)) => format!("{keyword} {number}"),
+        None => number,
+    }
 }
 
 pub(super) fn broken(message: impl Into<String>) -> DecodeError {
@@ -274,7 +296,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let bytes = self.take("an element's header", N as u64)?;
+        let bytes = self.take("header of an element", N as u64)?;
         Ok(bytes.try_into().expect("as many bytes were taken as the array holds"))
     }
 
@@ -307,7 +329,7 @@ impl<'a> Cursor<'a> {
     fn element(&mut self, depth: usize) -> Result<Element<'a>, DecodeError> {
         let (tag, vr, length) = self.header()?;
         if length != UNDEFINED {
-            let part = if tag == PIXEL_DATA { "pixel data" } else { "an element" };
+            let part = if tag == PIXEL_DATA { "pixel data" } else { "value of an element" };
             let value = self.take(part, length.into())?;
             return Ok(Element { tag, vr, value, delimited: false, encoding: self.encoding });
         }

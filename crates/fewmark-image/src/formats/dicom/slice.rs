@@ -125,8 +125,9 @@ fn required(set: &DataSet, tag: Tag) -> Result<i64, DecodeError> {
 }
 
 fn within(tag: Tag, number: i64, low: i64, high: i64) -> Result<i64, DecodeError> {
+    let expected = || if low == high { low.to_string() } else { format!("{low} to {high}") };
     let inside = (low..=high).contains(&number);
-    inside.then_some(number).ok_or_else(|| bad_field(Format::Dicom, name(tag), format!("{low} to {high}"), number))
+    inside.then_some(number).ok_or_else(|| bad_field(Format::Dicom, name(tag), expected(), number))
 }
 
 fn photometric(set: &DataSet) -> Result<(Photometric, usize), DecodeError> {
