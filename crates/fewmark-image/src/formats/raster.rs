@@ -54,7 +54,7 @@ fn check_palette(bytes: &[u8]) -> Result<(), DecodeError> {
     let mut rest = bytes.get(SIGNATURE..).unwrap_or_default();
     while let Some((&[a, b, c, d, ref kind @ ..], after)) = rest.split_first_chunk::<8>() {
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
-        if kind == b"PLTE" && length % 3 != 0 {
+        if kind == b"PLTE" && !length.is_multiple_of(3) {
             let found = format!("{length} bytes");
             return Err(bad_field(Format::Png, "PLTE", "colours of 3 bytes", found));
         }
