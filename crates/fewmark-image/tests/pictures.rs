@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::Write as _;
+
 use fewmark_image::{
     DecodeError, Dimension, Error, Format, Geometry, Image, SampleType, decode, read_image, write_image,
 };
@@ -134,17 +136,21 @@ fn hostile_arrays_are_refused() {
     }
 }
 
-/// A PNG of a valid header and nothing else.
-fn png_header(width: u32, height: u32) -> Vec<u8> {
-    let header = [b"IHDR", &width.to_be_bytes()[..], &height.to_be_bytes(), &[16, 6, 0, 0, 0]].concat();
+const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+/// A chunk of a PNG file.
+fn png_chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let mut checksum = flate2::Crc::new();
-    checksum.update(&header);
-    [b"\x89PNG\r\n\x1a\n\0\0\0\x0d", &header[..], &checksum.sum().to_be_bytes()].concat()
+    checksum.update(kind);
+    checksum.update(data);
+    [&(data.len() as u32).to_be_bytes()[..], kind, data, &checksum.sum().to_be_bytes()].concat()
 }
 
 #[test]
 fn pictures_of_enormous_size_are_refused_before_anything_is_reserved() {
-    let png = [png_header(60_000, 60_000), b"\0\0\0\0IDAT\x35\xaf\x06\x1e".to_vec()].concat();
+    // 60000 x 60000 pixels of four samples of 16 bits.
+    let header = png_chunk(b"IHDR", &[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60, 16, 6, 0, 0, 0]);
+    let png = [PNG_SIGNATURE, &header, &png_chunk(b"IDAT", &[])].concat();
     let mut bmp = std::fs::read(golden("pictures/rgb.bmp")).unwrap();
     bmp[18..26].copy_from_slice(&[0x60, 0xea, 0, 0, 0x60, 0xea, 0, 0]);
     // ImageWidth, ImageLength and RowsPerStrip: entries of 12 bytes, the value last.
@@ -155,7 +161,12 @@ fn pictures_of_enormous_size_are_refused_before_anything_is_reserved() {
             entry[8..].copy_from_slice(&60_000u32.to_le_bytes());
         }
     }
-    for (format, bytes) in [(Format::Png, png), (Format::Bmp, bmp), (Format::Tiff, tiff)] {
+    // Height and width in the header of the frame.
+    let mut jpeg = std::fs::read(golden("pictures/grey.jpg")).unwrap();
+    let frame = jpeg.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[2, 0, 2, 0]);
+    let files = [(Format::Png, png), (Format::Bmp, bmp), (Format::Tiff, tiff), (Format::Jpeg, jpeg)];
+    for (format, bytes) in files {
         let error = decode_alone(format, &bytes).unwrap_err();
         assert!(error.to_string().contains("cannot come from"), "{error}");
     }
@@ -166,6 +177,24 @@ fn a_cut_jpeg_is_an_error_and_not_a_picture_with_a_grey_end() {
     let bytes = std::fs::read(golden("pictures/grey.jpg")).unwrap();
     for cut in 0..bytes.len() - 2 {
         assert!(decode_alone(Format::Jpeg, &bytes[..cut]).is_err(), "cut to {cut} of {} bytes", bytes.len());
+    }
+}
+
+#[test]
+fn a_palette_of_a_broken_number_of_colours_is_refused() {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    // One row: its filter, and the index of a colour.
+    encoder.write_all(&[0, 0]).unwrap();
+    let one_pixel = encoder.finish().unwrap();
+    for (palette, is_read) in [(3, true), (4, false), (5, false), (6, true), (767, false)] {
+        let file = [
+            PNG_SIGNATURE.to_vec(),
+            png_chunk(b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 3, 0, 0, 0]),
+            png_chunk(b"PLTE", &vec![7; palette]),
+            png_chunk(b"IDAT", &one_pixel),
+            png_chunk(b"IEND", &[]),
+        ];
+        assert_eq!(decode_alone(Format::Png, &file.concat()).is_ok(), is_read, "{palette} bytes");
     }
 }
 
