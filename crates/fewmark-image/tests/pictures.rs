@@ -138,6 +138,19 @@ fn hostile_arrays_are_refused() {
 
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
+#[test]
+fn a_lossless_jpeg_of_less_than_eight_bits_has_a_sample_for_each_pixel() {
+    // Seven bits, 2 x 2 pixels, one code: a difference of 0. Its four bits are padded with ones.
+    let file = [
+        &b"\xff\xd8\xff\xc4\0\x14\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"[..],
+        b"\xff\xc3\0\x0b\x07\0\x02\0\x02\x01\x01\x11\0",
+        b"\xff\xda\0\x08\x01\x01\0\x01\0\0\x0f\xff\xd9",
+    ];
+    let image = decode_alone(Format::Jpeg, &file.concat()).unwrap();
+    // The first sample is predicted as half of the range.
+    assert_eq!(image.samples(), [64.0; 4]);
+}
+
 /// A chunk of a PNG file.
 fn png_chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let mut checksum = flate2::Crc::new();

@@ -64,16 +64,18 @@ impl<'a> Jpeg<'a> {
             let message = format!("{columns} x {rows} pixels of JPEG cannot come from {} bytes", self.length);
             return Err(broken(self.format, message));
         }
-        let bytes = columns * rows * samples * if self.is_wide() { 2 } else { 1 };
+        let count = columns * rows * samples;
+        let bytes = count * if self.is_wide() { 2 } else { 1 };
         // The result, coefficients of 16 bits, and the samples of each component.
         check_memory(self.format, 4 * bytes as u64)?;
         self.decoder.set_max_decoding_buffer_size(bytes);
         let decoded = self.decoder.decode().map_err(|e| broken(self.format, e))?;
-        Ok(if self.is_wide() {
-            decoded.as_chunks().0.iter().map(|&b| u16::from_ne_bytes(b).into()).collect()
-        } else {
-            decoded.into_iter().map(T::from).collect()
-        })
+        // Lossless samples of less than 8 bits come as 16, although the header announces 8.
+        match decoded.len() {
+            n if n == count => Ok(decoded.into_iter().map(T::from).collect()),
+            n if n == 2 * count => Ok(decoded.as_chunks().0.iter().map(|&b| u16::from_ne_bytes(b).into()).collect()),
+            n => Err(broken(self.format, format!("a JPEG stream has {n} bytes of samples for {count} samples"))),
+        }
     }
 }
 
