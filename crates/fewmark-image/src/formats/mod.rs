@@ -43,19 +43,24 @@ pub(crate) fn check_memory(format: Format, need: u64) -> Result<(), DecodeError>
 /// What a decoder library says in many ways.
 pub(crate) const CUT_SHORT: &str = "the file is cut short";
 
-/// Decoded bytes that any file may claim, however short it is.
-const SMALL_CLAIM: u64 = 64 << 20;
-
-/// Decoded bytes that a compressed one may become. Deflate reaches 1032 and baseline JPEG, by its least of two bits a
-/// block, about as much; codecs that have no limit, such as JPEG 2000, stay below [`SMALL_CLAIM`] where they exceed it.
-const HIGHEST_CLAIM: u64 = 4096;
+/// Decoded bytes that any file may claim, however short it is, and how many times its own size a longer one may.
+///
+/// A run of BMP makes 255 pixels of 3 bytes from 2 bytes, deflate 1032 bytes from one. Codecs that have no limit, such
+/// as JPEG 2000, exceed the ratio only with pictures of nothing.
+const fn credible_claim(format: Format) -> (u64, u64) {
+    match format {
+        Format::Bmp => (0, 512),
+        _ => (64 << 20, 4096),
+    }
+}
 
 /// Refuses a size that so few compressed bytes cannot have, before anything is allocated for it.
 ///
 /// # Errors
 /// [`DecodeError::Broken`] with both sizes.
 pub(crate) fn check_claim(format: Format, claimed: u64, compressed: u64) -> Result<(), DecodeError> {
-    if claimed <= SMALL_CLAIM || claimed / HIGHEST_CLAIM <= compressed {
+    let (small, ratio) = credible_claim(format);
+    if claimed <= small || claimed / ratio <= compressed {
         return Ok(());
     }
     let message = format!("{} MiB of samples cannot come from {compressed} bytes", claimed >> 20);
@@ -78,11 +83,14 @@ mod tests {
 
     #[test]
     fn what_few_bytes_can_become_is_bounded_but_small_pictures_are_not() {
-        check_claim(Format::Png, SMALL_CLAIM, 0).unwrap();
-        check_claim(Format::Png, 1 << 40, 1 << 30).unwrap();
-        for (claimed, compressed) in [(SMALL_CLAIM + HIGHEST_CLAIM, 1000), (u64::MAX, 1 << 40)] {
-            let error = check_claim(Format::Png, claimed, compressed).unwrap_err();
-            assert!(error.to_string().contains(&compressed.to_string()), "{error}");
+        for format in [Format::Png, Format::Bmp] {
+            let (small, ratio) = credible_claim(format);
+            check_claim(format, small, 0).unwrap();
+            check_claim(format, 1 << 39, 1 << 30).unwrap();
+            for (claimed, compressed) in [(small + 1001 * ratio, 1000), (u64::MAX, 1 << 40)] {
+                let error = check_claim(format, claimed, compressed).unwrap_err();
+                assert!(error.to_string().contains(&compressed.to_string()), "{error}");
+            }
         }
     }
 }
