@@ -209,6 +209,12 @@ pub enum SeriesError {
         /// The file that differs.
         second: PathBuf,
     },
+    /// A file that is a volume of its own, or a film, among others.
+    #[error("{file:?} holds several frames, and is not the only file")]
+    SeveralFrames {
+        /// The file.
+        file: PathBuf,
+    },
     /// A slice without the attribute that places it.
     #[error("{file:?} has no {field}")]
     Missing {
@@ -291,6 +297,7 @@ impl SeriesError {
             Self::Empty => "give the folder that holds the slices of one series",
             Self::Mixed(_) => "give the files of one series only: move the others to folders of their own",
             Self::Uneven { .. } => "export the series again so that no slice is missing",
+            Self::SeveralFrames { .. } => "give the file of several frames alone, or leave it out",
             Self::Duplicate { .. } => "give one time point or one echo only, and no copies",
             Self::Inconsistent { .. } | Self::Missing { .. } => {
                 "give the files of one volume only: leave out scouts and reports"

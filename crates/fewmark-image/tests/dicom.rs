@@ -59,6 +59,10 @@ fn what_is_wrong_with_a_series_is_said() {
     let sizes = [file("oblique/a.dcm"), file("jpeg_lossless.dcm")];
     let error = read_series(&sizes).unwrap_err();
     assert!(matches!(error, Error::Series { source: SeriesError::Inconsistent { field: "Rows", .. }, .. }), "{error}");
+    let volume_and_slice = [file("multi_frame.dcm"), file("explicit.dcm")];
+    let error = read_series(&volume_and_slice).unwrap_err();
+    let Error::Series { source: SeriesError::SeveralFrames { file: several }, .. } = &error else { panic!("{error}") };
+    assert_eq!(several, &file("multi_frame.dcm"));
     let unplaced = [file("explicit.dcm"), file("palette.dcm")];
     let error = read_series(&unplaced).unwrap_err();
     assert!(matches!(error, Error::Series { .. }) && error.hint().is_some(), "{error}");

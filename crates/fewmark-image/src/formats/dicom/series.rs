@@ -118,6 +118,9 @@ fn check_one_series(members: &[Member]) -> Result<(), SeriesError> {
 
 /// Whether the slices have the same size and kind of samples, and one frame each.
 fn check_alike(members: &[Member]) -> Result<(), SeriesError> {
+    if let Some(several) = members.iter().find(|m| m.header.layout.frames > 1) {
+        return Err(SeriesError::SeveralFrames { file: several.path.clone() });
+    }
     let first = &members[0];
     for second in members {
         let (a, b) = (&first.header.layout, &second.header.layout);
@@ -125,7 +128,6 @@ fn check_alike(members: &[Member]) -> Result<(), SeriesError> {
             ("Rows", a.rows == b.rows),
             ("Columns", a.columns == b.columns),
             ("PhotometricInterpretation", a.channels() == b.channels()),
-            ("NumberOfFrames", b.frames == 1),
         ];
         if let Some(&(field, _)) = differing.iter().find(|(_, same)| !same) {
             let (first, second) = (first.path.clone(), second.path.clone());
