@@ -1,8 +1,9 @@
 //! Medical images with their place in the patient.
 //!
-//! [`Image`] holds samples, [`LabelMap`] integer labels; both carry a [`Geometry`] in RAS+ world axes. [`read_image`] and
-//! [`read_labels`] take any [`Format`], [`write_image`] and [`write_labels`] choose one by the file name. No header is
-//! believed before it is checked against the file: a damaged file gives an [`Error`] with a hint, never a panic or an unbounded allocation.
+//! [`Image`] holds samples, [`LabelMap`] integer labels; both carry a [`Geometry`] in RAS+ world axes. [`read_image`]
+//! and [`read_labels`] take any [`Format`], [`write_image`] and [`write_labels`] choose one by the file name. No header
+//! is believed before it is checked against the file: a damaged file gives an [`Error`] with a hint, never a panic or
+//! an unbounded allocation.
 
 mod crop;
 mod error;

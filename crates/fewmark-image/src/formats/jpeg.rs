@@ -58,7 +58,7 @@ impl<'a> Jpeg<'a> {
     /// [`DecodeError::Broken`], also for a size that so short a stream cannot have; [`DecodeError::TooLarge`].
     pub(crate) fn decode<T: From<u8> + From<u16>>(mut self) -> Result<Vec<T>, DecodeError> {
         let [columns, rows, samples] = self.size();
-        // A Huffman code has at least one bit: for each sample of a lossless stream, for each block of 8 x 8 of another.
+        // A Huffman code has at least one bit: for each sample of a lossless stream, for each block of 8 x 8 otherwise.
         let pixels_per_byte = if self.is_lossless() { 8 } else { 8 * 64 };
         if (columns * rows) as u64 > self.length.saturating_mul(pixels_per_byte) {
             let message = format!("{columns} x {rows} pixels of JPEG cannot come from {} bytes", self.length);
