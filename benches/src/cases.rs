@@ -102,7 +102,7 @@ impl Field {
     fn data(&self, clicks: &[[usize; 3]]) -> Result<Vec<f32>, Error> {
         let marker = marker_region(&self.grid, clicks, MarkerShape::ConvexHull)?;
         let mut distance = geodesic_distance(&self.cost()?, &self.grid, &marker)?;
-        Normalisation::Quantile { q: 0.75, cap: 1.0 }.apply(&mut distance)?;
+        Normalisation::Quantile { q: 0.75, cap: 1.0, floor: 0.0 }.apply(&mut distance)?;
         let mut r = FittingBand::robust(&self.f, &marker)?.phi(&self.f, 1.0);
         r.iter_mut().zip(distance).for_each(|(r, d)| *r += 2.0 * d);
         Ok(r)

@@ -111,12 +111,15 @@ fn normalisation_ends_at_one() {
     Normalisation::Maximum.apply(&mut distance).unwrap();
     assert_eq!(distance, [0.0, 0.0, 0.125, 0.25, 0.375, 1.0]);
     // numpy.quantile([0.125, 0.25, 0.375, 1], 0.5) = 0.3125
-    Normalisation::Quantile { q: 0.5, cap: 1.0 }.apply(&mut distance).unwrap();
+    Normalisation::Quantile { q: 0.5, cap: 1.0, floor: 0.0 }.apply(&mut distance).unwrap();
     assert_eq!(distance, [0.0, 0.0, 0.4, 0.8, 1.0, 1.0]);
     let mut nothing = vec![0.0; 3];
-    Normalisation::Quantile { q: 0.5, cap: 1.0 }.apply(&mut nothing).unwrap();
+    Normalisation::Quantile { q: 0.5, cap: 1.0, floor: 0.0 }.apply(&mut nothing).unwrap();
     assert_eq!(nothing, [0.0; 3]);
-    assert!(matches!(Normalisation::Quantile { q: 0.0, cap: 1.0 }.apply(&mut nothing), Err(Error::Parameter { .. })));
+    assert!(matches!(
+        Normalisation::Quantile { q: 0.0, cap: 1.0, floor: 0.0 }.apply(&mut nothing),
+        Err(Error::Parameter { .. })
+    ));
     assert!(Normalisation::Maximum.apply(&mut [f32::INFINITY]).is_err());
 }
 

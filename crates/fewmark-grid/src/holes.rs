@@ -13,6 +13,14 @@ use crate::{Components, Connectivity, Grid};
 /// # Panics
 /// When `mask` does not have one value for each voxel of `grid`.
 pub fn fill_holes(mask: &[bool], grid: &Grid, background: Connectivity) -> Vec<bool> {
+    fill_holes_up_to(mask, grid, background, usize::MAX)
+}
+
+/// The mask with its holes of at most `largest` voxels filled, as [`fill_holes`] does with all.
+///
+/// # Panics
+/// When `mask` does not have one value for each voxel of `grid`.
+pub fn fill_holes_up_to(mask: &[bool], grid: &Grid, background: Connectivity, largest: usize) -> Vec<bool> {
     let outside: Vec<bool> = mask.iter().map(|&m| !m).collect();
     let components = Components::of(&outside, grid, background);
     let mut open = vec![false; components.count()];
@@ -21,7 +29,8 @@ pub fn fill_holes(mask: &[bool], grid: &Grid, background: Connectivity) -> Vec<b
             open[component as usize] = true;
         }
     }
-    components.labels().par_iter().map(|&label| label == 0 || !open[label as usize - 1]).collect()
+    let filled: Vec<bool> = open.iter().zip(components.sizes()).map(|(open, &size)| !open && size <= largest).collect();
+    components.labels().par_iter().map(|&label| label == 0 || filled[label as usize - 1]).collect()
 }
 
 /// The mask with the holes of each slice along z filled, as [`fill_holes`] does in 2-D.

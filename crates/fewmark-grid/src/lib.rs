@@ -25,5 +25,5 @@ mod morphology;
 pub use components::{Components, Connectivity};
 pub use distance::{depth, distance_to, squared_distance_to};
 pub use grid::Grid;
-pub use holes::{fill_holes, fill_holes_in_slices};
+pub use holes::{fill_holes, fill_holes_in_slices, fill_holes_up_to};
 pub use morphology::{dilate, erode, surface};

@@ -128,9 +128,9 @@ impl Scene<'_> {
         let mut canvas = Canvas::new(width, height);
         let column = positions(plane.across, geometry, width);
         let row = positions(plane.down, geometry, height);
-        for y in 0..height {
-            for x in 0..width {
-                canvas.set(x, y, self.pixel(plane, column[x], row[y]));
+        for (y, &down) in row.iter().enumerate() {
+            for (x, &across) in column.iter().enumerate() {
+                canvas.set(x, y, self.pixel(plane, across, down));
             }
         }
         self.draw_contours(plane, &column, &row, &mut canvas);
@@ -146,7 +146,7 @@ impl Scene<'_> {
                 };
                 if let (Some(x), Some(y)) = (nearest(&column, plane.across.axis), nearest(&row, plane.down.axis)) {
                     // A click that lies in another slice is drawn faintly: a ring without its centre.
-                    canvas.cross(x, y, color, click[plane.cut.0] == plane.cut.1);
+                    canvas.ring(x, y, color, click[plane.cut.0] == plane.cut.1);
                 }
             }
         }
@@ -233,7 +233,7 @@ impl Canvas {
     }
 
     /// A ring of radius 4 with a dark rim, and a filled centre when `solid`.
-    fn cross(&mut self, x: usize, y: usize, color: [u8; 3], solid: bool) {
+    fn ring(&mut self, x: usize, y: usize, color: [u8; 3], solid: bool) {
         for dy in -5i64..=5 {
             for dx in -5i64..=5 {
                 let (px, py) = (x as i64 + dx, y as i64 + dy);

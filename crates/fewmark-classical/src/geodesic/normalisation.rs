@@ -7,12 +7,14 @@ pub enum Normalisation {
     /// `D / max D`, as published. The maximum often lies behind a remote edge, such as the couch of a CT scanner, and
     /// leaves little of the range to what surrounds the object.
     Maximum,
-    /// `min(D / Q_q, cap)` with `Q_q` the `q`-quantile of the voxels with `D > 0`.
+    /// `min(D / max(Q_q, floor), cap)` with `Q_q` the `q`-quantile of the voxels with `D > 0`.
     Quantile {
         /// The quantile, above 0 and at most 1.
         q: f64,
         /// The largest value, positive.
         cap: f64,
+        /// The smallest divisor, so that the short distances of an image without edges are not blown up; 0 for none.
+        floor: f64,
     },
 }
 
@@ -29,7 +31,7 @@ impl Normalisation {
         }
         let (unit, cap) = match self {
             Self::Maximum => (distance.iter().copied().fold(0.0, f32::max), 1.0),
-            Self::Quantile { q, cap } => (quantile_outside(distance, q)?, check_cap(cap)?),
+            Self::Quantile { q, cap, floor } => (quantile_outside(distance, q)?.max(floor as f32), check_cap(cap)?),
         };
         if unit > 0.0 {
             for distance in distance {

@@ -86,22 +86,22 @@ pub(super) fn fitting_band(f: &[f32], marker: &Marker, params: &SelectiveParams)
 /// ```
 ///
 /// with `D` the normalised distance from the marker, `d_E` the Euclidean one, `R` the marker's radius, and
-/// `B = max(0, D_f - D_b) / (D_f + D_b)` how much nearer the background clicks are than the marker. Within the marker `r`
+/// `B = max(0, D_f - D_b) / L` how much nearer the background clicks are than the marker, in units of the least distance `L`
+/// between the two. Within the marker `r`
 /// is at most `-lambda`, the value of the best fitting sample, if `marker_reward` is set; on the background clicks it is
 /// at least `lambda`.
 pub(super) fn data_term(
     f: &[f32],
+    grid: &Grid,
     band: &FittingBand,
     marker: &Marker,
     foreground: Vec<f32>,
     background: Option<&Background>,
     params: &SelectiveParams,
 ) -> Result<Vec<f32>, Error> {
-    let push = params.background as f32;
-    let nearer = |i: usize| {
-        let (d_f, d_b) = background.map_or((0.0, 0.0), |b| (foreground[i], b.distance[i]));
-        if d_f > d_b { push * (d_f - d_b) / (d_f + d_b) } else { 0.0 }
-    };
+    let apart = background.map_or(1.0, |b| least_within(&foreground, &b.mask)).max(f32::MIN_POSITIVE);
+    let push = params.background as f32 / apart;
+    let nearer = |i: usize| background.map_or(0.0, |b| (push * (foreground[i] - b.distance[i])).max(0.0));
     let mut r = band.phi(f, LAMBDA3);
     let lambda = params.lambda as f32;
     r.par_iter_mut().enumerate().for_each(|(i, r)| *r = lambda * *r + nearer(i));
@@ -110,7 +110,12 @@ pub(super) fn data_term(
         DistanceKind::Geodesic => foreground,
         DistanceKind::Euclidean => marker.euclidean.clone(),
     };
-    normalisation(params).apply(&mut distance)?;
+    normalisation(params, grid).apply(&mut distance)?;
+    for axis in grid.axes() {
+        for _ in 0..(params.distance_slack / grid.spacing[axis]) as usize {
+            distance = lowest_of_neighbours(&distance, grid, axis);
+        }
+    }
     let (theta, compactness) = (params.theta as f32, marker.compactness(params));
     let per_radius = 1.0 / marker.radius as f32;
     r.par_iter_mut().enumerate().for_each(|(i, r)| {
@@ -125,6 +130,11 @@ pub(super) fn data_term(
     Ok(r)
 }
 
+/// The least value of a field within a mask.
+fn least_within(field: &[f32], mask: &[bool]) -> f32 {
+    field.iter().zip(mask).filter(|(_, m)| **m).map(|(&value, _)| value).fold(f32::INFINITY, f32::min)
+}
+
 /// The background clicks: their voxels, and the geodesic distance from them.
 pub(super) struct Background {
     pub(super) mask: Vec<bool>,
@@ -137,10 +147,29 @@ impl Marker {
     }
 }
 
-fn normalisation(params: &SelectiveParams) -> Normalisation {
+/// The least of each voxel and its two neighbours along an axis.
+fn lowest_of_neighbours(field: &[f32], grid: &Grid, axis: usize) -> Vec<f32> {
+    let (n, stride) = (grid.size[axis], grid.strides()[axis]);
+    let lowest = |i: usize| {
+        let at = grid.voxel(i)[axis];
+        let before = if at > 0 { field[i - stride] } else { f32::INFINITY };
+        let after = if at + 1 < n { field[i + stride] } else { f32::INFINITY };
+        field[i].min(before).min(after)
+    };
+    (0..field.len()).into_par_iter().map(lowest).collect()
+}
+
+/// What distances are divided by: never by less than the cost of crossing the image where it is flat, because in an image without
+/// edges nothing is far.
+fn normalisation(params: &SelectiveParams, grid: &Grid) -> Normalisation {
+    let diagonal = grid.axes().map(|a| (grid.size[a] as f64 * grid.spacing[a]).powi(2)).sum::<f64>().sqrt();
+    let floor = match params.distance {
+        DistanceKind::Geodesic => params.eps_d * diagonal,
+        DistanceKind::Euclidean => 0.0,
+    };
     match params.distance_normalisation {
         NormalisationKind::Quantile => {
-            Normalisation::Quantile { q: params.distance_quantile, cap: params.distance_cap }
+            Normalisation::Quantile { q: params.distance_quantile, cap: params.distance_cap, floor }
         }
         NormalisationKind::Max => Normalisation::Maximum,
     }

@@ -50,6 +50,9 @@ pub struct SelectiveParams {
     /// Largest normalised distance with that normalisation. Above 1, so that a far region of the object's grey value is
     /// not indifferent.
     pub distance_cap: f64,
+    /// The distance of a voxel is the least one within so many pixels of it along each axis: the gradient is large on both sides
+    /// of an edge, and the inner side should not pay for it. 0 in the paper.
+    pub distance_slack: f64,
     /// How clicks become a region.
     pub marker_shape: MarkerShape,
     /// Whether the marker region is rewarded as the best fitting grey value is, whatever its samples are. Not in the paper.
@@ -166,12 +169,13 @@ impl Default for SelectiveParams {
             distance_normalisation: NormalisationKind::Quantile,
             distance_quantile: 0.75,
             distance_cap: 2.0,
+            distance_slack: 1.0,
             marker_shape: MarkerShape::ConvexHull,
             marker_reward: true,
             edge_weight: false,
             iota: 10.0,
             edge_sigma: 1.0,
-            background: 4.0,
+            background: 10.0,
             keep: Keep::Clicked,
             neck: 0.15,
             close: 0.2,
@@ -200,6 +204,7 @@ impl SelectiveParams {
             gamma_floor_sd: 0.0,
             presmooth_sigma: 0.0,
             distance_normalisation: NormalisationKind::Max,
+            distance_slack: 0.0,
             marker_reward: false,
             keep: Keep::All,
             neck: 0.0,
@@ -228,6 +233,7 @@ impl SelectiveParams {
             ("iota", self.iota),
             ("edge_sigma", self.edge_sigma),
             ("background", self.background),
+            ("distance_slack", self.distance_slack),
             ("neck", self.neck),
             ("close", self.close),
             ("fill_holes", self.fill_holes),

@@ -1,6 +1,6 @@
 //! From the relaxed solution to the clicked object.
 
-use fewmark_grid::{Components, Connectivity, Grid, depth, dilate, distance_to};
+use fewmark_grid::{Components, Connectivity, Grid, depth, dilate, distance_to, fill_holes_up_to};
 
 use super::params::{Keep, SelectiveParams};
 use super::part::Part;
@@ -28,7 +28,8 @@ pub(super) fn select(
         mask = close(&mask, grid, params.close);
     }
     if params.fill_holes > 0.0 {
-        fill_small_holes(&mut mask, grid, params.fill_holes);
+        let size = mask.iter().filter(|m| **m).count();
+        mask = fill_holes_up_to(&mask, grid, Connectivity::Face, (params.fill_holes * size as f64) as usize);
     }
     if let Some(background) = background {
         // A background click in a hole keeps its voxels out.
@@ -100,24 +101,6 @@ fn close(mask: &[bool], grid: &Grid, share: f64) -> Vec<bool> {
 fn depth_with_open_border(mask: &[bool], grid: &Grid) -> Vec<f32> {
     let outside: Vec<bool> = mask.iter().map(|m| !m).collect();
     if outside.contains(&true) { distance_to(&outside, grid) } else { depth(mask, grid) }
-}
-
-/// Fills the holes that are not larger than `share` of the mask.
-fn fill_small_holes(mask: &mut [bool], grid: &Grid, share: f64) {
-    let outside: Vec<bool> = mask.iter().map(|m| !m).collect();
-    let size = mask.iter().filter(|m| **m).count();
-    let largest = (share * size as f64) as usize;
-    let parts = Components::of(&outside, grid, Connectivity::Face);
-    let mut open = vec![false; parts.count() + 1];
-    for (i, &part) in parts.labels().iter().enumerate() {
-        let voxel = grid.voxel(i);
-        if grid.axes().any(|a| voxel[a] == 0 || voxel[a] + 1 == grid.size[a]) {
-            open[part as usize] = true;
-        }
-    }
-    for (mask, &part) in mask.iter_mut().zip(parts.labels()) {
-        *mask |= part != 0 && !open[part as usize] && parts.sizes()[part as usize - 1] <= largest;
-    }
 }
 
 #[cfg(test)]

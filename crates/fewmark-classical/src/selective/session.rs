@@ -118,7 +118,7 @@ impl Session {
         let background = background.map(|mask| self.background_distance(mask)).transpose()?;
         clock.lap("distance");
         let band = fitting_band(&self.f, &marker, &self.params)?;
-        let r = data_term(&self.f, &band, &marker, distance, background.as_ref(), &self.params)?;
+        let r = data_term(&self.f, &self.grid, &band, &marker, distance, background.as_ref(), &self.params)?;
         clock.lap("data term");
         let mu = marker.mu(&self.params);
         let (u, runs) = self.solve(&r, mu, regulariser, on_iteration)?;
