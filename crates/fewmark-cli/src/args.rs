@@ -91,7 +91,7 @@ pub(crate) struct Segment {
 
 #[derive(Args)]
 pub(crate) struct ClickArgs {
-    /// A click inside the object: voxel indices x,y[,z] counted from 0; may be repeated
+    /// A click inside the object: voxel indices x,y or x,y,z counted from 0; may be repeated
     #[arg(short = 'c', long = "click", value_name = "X,Y[,Z]", value_parser = point, allow_hyphen_values = true)]
     pub(crate) foreground: Vec<Point>,
     /// A click on what must not belong to the object; may be repeated

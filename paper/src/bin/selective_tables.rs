@@ -4,6 +4,8 @@
 //! Parameters are chosen on the first two images by name; the others are reported. Without the real images nothing is printed but
 //! where they were looked for.
 
+#![allow(clippy::print_stdout, reason = "a program that prints its result")]
+
 use std::error::Error;
 
 use fewmark_paper::cases::{self, Case, TUNING};

@@ -1,6 +1,8 @@
 //! Abdominal organs in T2-weighted MR, each segmented in 3-D from one set of simulated clicks by total variation with the
 //! program's defaults.
 
+#![allow(clippy::print_stdout, reason = "a program that prints its result")]
+
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::time::Instant;

@@ -16,6 +16,8 @@ const LEAST_WINDOW: f64 = 10.0;
 /// The compactness penalty begins half a radius outside the marker and grows no further three radii later.
 const COMPACT_FREE: f32 = 0.5;
 const COMPACT_MOST: f32 = 3.0;
+/// A voxel whose fitting term is below this share of `lambda` lies on the inner side of an edge.
+const INNER: f32 = -0.5;
 /// One or two clicks tell nothing of the object's size; their marker counts as one of this radius in pixels.
 const LEAST_RADIUS: f64 = 5.0;
 /// Markers with fewer voxels are grown by [`GROWTH`] pixels before samples are taken from them.
@@ -111,16 +113,13 @@ pub(super) fn data_term(
         DistanceKind::Euclidean => marker.euclidean.clone(),
     };
     normalisation(params, grid).apply(&mut distance)?;
-    for axis in grid.axes() {
-        for _ in 0..(params.distance_slack / grid.spacing[axis]) as usize {
-            distance = lowest_of_neighbours(&distance, grid, axis);
-        }
-    }
+    let slackened = slackened(&distance, grid, params.distance_slack);
     let (theta, compactness) = (params.theta as f32, marker.compactness(params));
     let per_radius = 1.0 / marker.radius as f32;
     r.par_iter_mut().enumerate().for_each(|(i, r)| {
         let far = (marker.euclidean[i] * per_radius - COMPACT_FREE).clamp(0.0, COMPACT_MOST);
-        *r += theta * distance[i] + compactness * far;
+        let distance = if *r < INNER * lambda { slackened[i] } else { distance[i] };
+        *r += theta * distance + compactness * far;
         if background.is_some_and(|b| b.mask[i]) {
             *r = r.max(lambda);
         } else if params.marker_reward && marker.mask[i] {
@@ -145,6 +144,17 @@ impl Marker {
     fn compactness(&self, params: &SelectiveParams) -> f32 {
         if self.spans { params.compactness as f32 } else { 0.0 }
     }
+}
+
+/// The least distance within `slack` of each voxel along each axis.
+fn slackened(distance: &[f32], grid: &Grid, slack: f64) -> Vec<f32> {
+    let mut least = distance.to_vec();
+    for axis in grid.axes() {
+        for _ in 0..(slack / grid.spacing[axis]) as usize {
+            least = lowest_of_neighbours(&least, grid, axis);
+        }
+    }
+    least
 }
 
 /// The least of each voxel and its two neighbours along an axis.
