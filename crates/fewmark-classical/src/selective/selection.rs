@@ -108,6 +108,11 @@ mod tests {
     use super::*;
     use crate::selective::SelectiveParams;
 
+    /// The defaults, with the bays of the outline left open.
+    fn open() -> SelectiveParams {
+        SelectiveParams { close: 0.0, ..SelectiveParams::default() }
+    }
+
     /// Two discs of radius 20 joined by a bridge of the given half-width.
     fn dumbbell(half_width: f64) -> (Vec<bool>, Grid) {
         let grid = Grid::unit([120, 60, 1]);
@@ -128,10 +133,10 @@ mod tests {
     #[test]
     fn what_hangs_on_by_a_thin_neck_is_cut_off() {
         let (mask, grid) = dumbbell(1.0);
-        let kept = selected(&mask, &grid, [30, 30, 0], &SelectiveParams::default());
+        let kept = selected(&mask, &grid, [30, 30, 0], &open());
         assert!(kept[grid.index([20, 20, 0])] && !kept[grid.index([90, 30, 0])]);
         let (mask, grid) = dumbbell(8.0);
-        let kept = selected(&mask, &grid, [30, 30, 0], &SelectiveParams::default());
+        let kept = selected(&mask, &grid, [30, 30, 0], &open());
         assert_eq!(kept, mask, "a broad bridge is part of the object");
     }
 
@@ -142,10 +147,10 @@ mod tests {
         let mut mask: Vec<bool> =
             (0..grid.len()).map(|i| square(grid.voxel(i), 2) || square(grid.voxel(i), 22)).collect();
         mask[grid.index([8, 10, 0])] = false;
-        let kept = selected(&mask, &grid, [4, 6, 0], &SelectiveParams::default());
+        let kept = selected(&mask, &grid, [4, 6, 0], &open());
         assert_eq!(kept.iter().filter(|m| **m).count(), 144);
         assert!(kept[grid.index([8, 10, 0])]);
-        let whole = SelectiveParams { keep: Keep::All, neck: 0.0, fill_holes: 0.0, ..SelectiveParams::default() };
+        let whole = SelectiveParams { keep: Keep::All, neck: 0.0, fill_holes: 0.0, ..open() };
         assert_eq!(selected(&mask, &grid, [4, 6, 0], &whole), mask);
     }
 
