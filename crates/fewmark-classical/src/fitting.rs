@@ -1,5 +1,7 @@
 //! The fitting term `Phi(f, c1)`: negative where a sample looks like the marked region.
 
+mod contrast;
+
 use crate::{Error, otsu, statistics};
 use rayon::prelude::*;
 

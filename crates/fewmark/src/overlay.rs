@@ -3,14 +3,15 @@
 //! A 2-D image is shown as it is stored. Of a volume three planes are shown beside each other, axial, coronal and sagittal, in the
 //! radiological way: the patient's right on the left of the picture, anterior or superior at the top.
 
+use fewmark_image::intensity::percentiles;
 use fewmark_image::{Dimension, Geometry, Image, LabelMap};
 
 use crate::{Error, VoxelMarks};
 
 /// A picture has at least this many pixels along its longer side, so that small images can be looked at.
 const LONG_SIDE: f64 = 512.0;
-/// Samples outside these quantiles are shown black or white.
-const WINDOW: (f64, f64) = (0.005, 0.995);
+/// Samples outside these percentiles are shown black or white.
+const WINDOW: [f64; 2] = [0.5, 99.5];
 const FOREGROUND: [u8; 3] = [60, 230, 90];
 const BACKGROUND: [u8; 3] = [240, 60, 60];
 /// Contour colours of labels 1, 2, ... in turn, told apart also by people with colour-blindness.
@@ -40,15 +41,8 @@ pub fn render(image: &Image, labels: &LabelMap, marks: &VoxelMarks) -> Result<Im
 
 /// Lower and upper sample of the grey range.
 fn window(image: &Image) -> (f32, f32) {
-    let mut finite: Vec<f32> = image.samples().iter().copied().filter(|s| s.is_finite()).collect();
-    if finite.is_empty() {
-        return (0.0, 1.0);
-    }
-    let mut quantile = |q: f64| {
-        let at = ((finite.len() - 1) as f64 * q).round() as usize;
-        *finite.select_nth_unstable_by(at, f32::total_cmp).1
-    };
-    let (low, high) = (quantile(WINDOW.0), quantile(WINDOW.1));
+    let Some([low, high]) = percentiles(image.samples(), WINDOW) else { return (0.0, 1.0) };
+    let (low, high) = (low as f32, high as f32);
     if high > low { (low, high) } else { (low - 0.5, low + 0.5) }
 }
 

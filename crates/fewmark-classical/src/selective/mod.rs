@@ -3,7 +3,6 @@
 //! [`Session`] keeps what depends on the image alone, and the last solution, so that a further click on the same image costs
 //! little more than a short solve.
 
-mod contrast;
 mod data_term;
 mod params;
 mod part;

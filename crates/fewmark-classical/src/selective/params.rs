@@ -10,7 +10,8 @@ use crate::markers::MarkerShape;
 
 /// Parameters of the selective model.
 ///
-/// The defaults were chosen on phantoms, organs in MR and two slices each of lung CT and of liver CT; where they leave
+/// The defaults were chosen on phantoms, organs in MR and two slices each of lung CT and of liver CT, and revised after
+/// scores of the other slices had been seen; where they leave
 /// the letter of Burrows, Chen and Torella, [`SelectiveParams::paper`] keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,6 +1,6 @@
 //! The fitting band by contrast.
 
-use crate::fitting::FittingBand;
+use super::FittingBand;
 use crate::statistics::{median, median_absolute_deviation};
 
 /// Standard deviations of normal noise in one median absolute deviation.
@@ -27,7 +27,7 @@ impl FittingBand {
     /// ```
     ///
     /// a one-sided relative of Ridler and Calvard's threshold (1978). The marker must not be empty.
-    pub(super) fn contrast(f: &[f32], marker: &[bool], window: &[bool]) -> Result<Self, crate::Error> {
+    pub(crate) fn contrast(f: &[f32], marker: &[bool], window: &[bool]) -> Result<Self, crate::Error> {
         let within = |mask: &[bool]| -> Vec<f32> { f.iter().zip(mask).filter(|(_, m)| **m).map(|(&f, _)| f).collect() };
         let mut marked = within(marker);
         let center = median(&mut marked);
