@@ -1,0 +1,23 @@
+//! Convolutions for the CPU, and the operations around them, as an extension of the Burn tensor library.
+
+pub mod conv;
+mod correlation;
+mod engine;
+mod error;
+mod level;
+mod plan;
+mod kernels;
+pub mod ops;
+#[cfg(test)]
+mod reference;
+mod scratch;
+mod shape;
+mod staging;
+mod tile;
+mod weight_gradient;
+
+pub use conv::Activation;
+pub use error::ConvError;
+pub use level::Level;
+pub use plan::{Division, Recipe};
+pub use shape::ConvShape;

@@ -1,0 +1,96 @@
+//! How a product is computed: decided from its sizes alone, before anything runs, and comparable.
+
+use crate::correlation::Correlation;
+use crate::level::Level;
+use crate::staging::{Band, Staged};
+
+/// Samples of staged sources and of results that a job may hold: well inside the second-level cache of one core.
+const BAND_SAMPLES: usize = 96 * 1024;
+
+/// Jobs that a pass is cut into where its size allows, so that a few cores share them evenly.
+const JOBS: usize = 8;
+
+/// Weights from which each job packs its own share of them, instead of one packed copy shared by all.
+const MANY_WEIGHTS: usize = 64 * 1024;
+
+/// Tiles of output channels of a job at most: their weights lie side by side, so that packing them together reads whole pages.
+const JOB_TILES: usize = 4;
+
+/// Samples of all staged sources beyond which no copy is shared between jobs.
+const SHARED_SAMPLES: usize = 16 << 20;
+
+/// How the work of a pass is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Division {
+    /// Few channels on large maps: a job stages a band of positions and computes all its channels; the packed weights are shared.
+    Bands {
+        /// Planes of positions of a band
+        planes: usize,
+        /// Rows of positions of a band
+        rows: usize,
+    },
+    /// Many channels on small maps: a job computes some output channels everywhere; the staged sources are shared.
+    Channels {
+        /// Output channels of a job
+        sinks: usize,
+    },
+}
+
+/// How a pass is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// The vectors that it runs on
+    pub level: Level,
+    /// How its work is divided
+    pub division: Division,
+    /// Output channels of a tile
+    pub tile: usize,
+}
+
+impl Recipe {
+    /// The recipe for a correlation.
+    pub(crate) fn design(correlation: &Correlation, level: Level) -> Self {
+        let weights = correlation.sinks * correlation.group_weights() / correlation.sinks.max(1);
+        let whole = Staged::new(correlation, &whole_band(correlation));
+        let shared = correlation.batch * correlation.groups * correlation.sources * whole.channel_len();
+        let tile = match correlation.sinks {
+            1 | 2 => 1,
+            3 | 4 => 4,
+            _ => level.rows(),
+        };
+        let tiles = correlation.groups * correlation.sinks.div_ceil(tile);
+        let channels = weights >= MANY_WEIGHTS && shared <= SHARED_SAMPLES && tiles >= JOBS;
+        let sinks = tile * (tiles / JOBS).clamp(1, JOB_TILES);
+        let division = if channels { Division::Channels { sinks } } else { bands(correlation) };
+        Self { level, division, tile }
+    }
+}
+
+/// All positions.
+pub(crate) fn whole_band(correlation: &Correlation) -> Band {
+    let [planes, rows, _] = correlation.positions();
+    Band { planes: (0, planes), rows: (0, rows) }
+}
+
+/// The largest bands that fit the cache and still give every core work.
+pub(crate) fn bands(correlation: &Correlation) -> Division {
+    let [planes, rows, _] = correlation.positions();
+    let samples = |band_planes: usize, band_rows: usize| {
+        let staged = Staged::new(correlation, &Band { planes: (0, band_planes), rows: (0, band_rows) });
+        let results = band_planes * band_rows * staged.row() * correlation.spread.iter().product::<usize>();
+        correlation.sources * staged.channel_len() + correlation.sinks * results
+    };
+    let images = correlation.batch * correlation.groups;
+    let fits = |band_planes: usize, band_rows: usize| {
+        let jobs = images * planes.div_ceil(band_planes) * rows.div_ceil(band_rows);
+        samples(band_planes, band_rows) <= BAND_SAMPLES && jobs >= JOBS.min(images * planes * rows)
+    };
+    // The sink voxels of a band are contiguous, which some rows of two sink planes are not.
+    let least = if correlation.spread[0] > 1 { rows } else { 1 };
+    let band_rows = (least..=rows).rev().find(|&r| fits(1, r)).unwrap_or(least);
+    if band_rows < rows {
+        return Division::Bands { planes: 1, rows: band_rows };
+    }
+    let band_planes = (1..=planes).rev().find(|&p| fits(p, rows)).unwrap_or(1);
+    Division::Bands { planes: band_planes, rows }
+}

@@ -1,0 +1,141 @@
+//! Copies of source voxels in which every tap is a fixed offset.
+//!
+//! The voxels that a band of positions reads are copied with their padding. Where positions are several voxels apart, the copy is
+//! sorted by the voxel's residue first, so that neighbouring positions read neighbouring samples. A run of positions over
+//! several rows is then one contiguous run of samples; those between two rows belong to no position and are computed in vain,
+//! which costs less than broken vectors.
+
+use crate::correlation::{Correlation, Tap};
+
+/// Where the samples of a correlation's sources come from.
+pub(crate) trait Source: Sync {
+    /// Fills `row` with the samples from index `at` on, all of one row of one channel.
+    fn read(&self, at: usize, row: &mut [f32]);
+}
+
+impl Source for &[f32] {
+    #[inline(always)]
+    fn read(&self, at: usize, row: &mut [f32]) {
+        row.copy_from_slice(&self[at..][..row.len()]);
+    }
+}
+
+/// A range of positions: planes, and rows within each plane. Bands of several planes have all rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Band {
+    pub(crate) planes: (usize, usize),
+    pub(crate) rows: (usize, usize),
+}
+
+/// The layout of a staged band.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Staged {
+    step: [usize; 3],
+    /// Source voxel of the first sample
+    origin: [isize; 3],
+    source: [usize; 3],
+    least: [isize; 3],
+    /// Samples along each axis of one residue
+    pub(crate) size: [usize; 3],
+}
+
+impl Staged {
+    pub(crate) fn new(correlation: &Correlation, band: &Band) -> Self {
+        let (least, most) = correlation.reach();
+        let first = [band.planes.0, band.rows.0, 0];
+        let count = [band.planes.1 - band.planes.0, band.rows.1 - band.rows.0, correlation.positions()[2]];
+        let step = correlation.step;
+        let extent = |a: usize| (count[a] - 1) * step[a] + (most[a] - least[a]) as usize + 1;
+        Self {
+            step,
+            origin: std::array::from_fn(|a| (first[a] * step[a]) as isize + least[a]),
+            source: correlation.source,
+            least,
+            size: std::array::from_fn(|a| extent(a).div_ceil(step[a])),
+        }
+    }
+
+    /// Samples of one channel.
+    pub(crate) fn channel_len(&self) -> usize {
+        self.size.iter().product::<usize>() * self.step.iter().product::<usize>()
+    }
+
+    /// Samples from one row to the next.
+    pub(crate) fn row(&self) -> usize {
+        self.size[2]
+    }
+
+    /// Samples from one plane to the next.
+    pub(crate) fn plane(&self) -> usize {
+        self.size[1] * self.size[2]
+    }
+
+    /// Offset of a tap from its position's sample.
+    pub(crate) fn offset(&self, tap: &Tap) -> usize {
+        let from: [usize; 3] = std::array::from_fn(|a| (tap.shift[a] - self.least[a]) as usize);
+        let [sz, sy, sx] = self.step;
+        let residue = (from[0] % sz * sy + from[1] % sy) * sx + from[2] % sx;
+        let at = [from[0] / sz, from[1] / sy, from[2] / sx];
+        residue * self.size.iter().product::<usize>() + at[0] * self.plane() + at[1] * self.row() + at[2]
+    }
+
+    /// Hands every staged row of a channel, in order, with the source row that fills it: `None` where it is padding.
+    #[inline(always)]
+    fn for_each_row(&self, mut visit: impl FnMut(Option<usize>, usize)) {
+        let [sz, sy, sx] = self.step;
+        let inside = |a: usize, q: usize, residue: usize| {
+            let at = self.origin[a] + (q * self.step[a] + residue) as isize;
+            usize::try_from(at).ok().filter(|&at| at < self.source[a])
+        };
+        for residue in 0..sz * sy * sx {
+            let (rz, ry, rx) = (residue / (sy * sx), residue / sx % sy, residue % sx);
+            for z in 0..self.size[0] {
+                let z = inside(0, z, rz);
+                for y in 0..self.size[1] {
+                    let row = z.zip(inside(1, y, ry)).map(|(z, y)| (z * self.source[1] + y) * self.source[2]);
+                    visit(row, rx);
+                }
+            }
+        }
+    }
+
+    /// The first sample of a row that is no padding, how many there are, and the source voxel of the first.
+    #[inline(always)]
+    fn row_inside(&self, residue: usize) -> (usize, usize, usize) {
+        let (step, source) = (self.step[2] as isize, self.source[2] as isize);
+        let start = self.origin[2] + residue as isize;
+        let before = (-start).max(0) as usize;
+        let first = before.div_ceil(self.step[2]).min(self.row());
+        let at = start + first as isize * step;
+        let room = (source - at).max(0) as usize;
+        let count = room.div_ceil(self.step[2]).min(self.row() - first);
+        (first, count, at.max(0) as usize)
+    }
+
+    /// Stages one channel whose first sample is `channel` of `source`: fills `out`, [`channel_len`](Self::channel_len) long.
+    #[inline(always)]
+    pub(crate) fn fill(&self, source: &impl Source, channel: usize, out: &mut [f32], line: &mut Vec<f32>) {
+        let step = self.step[2];
+        let mut rows = out.chunks_exact_mut(self.row());
+        self.for_each_row(|row, residue| {
+            let Some(out) = rows.next() else { return };
+            let (first, count, from) = self.row_inside(residue);
+            let Some(row) = row.filter(|_| count > 0) else {
+                out.fill(0.0);
+                return;
+            };
+            out[..first].fill(0.0);
+            out[first + count..].fill(0.0);
+            let out = &mut out[first..first + count];
+            if step == 1 {
+                source.read(channel + row + from, out);
+            } else {
+                line.resize((count - 1) * step + 1, 0.0);
+                source.read(channel + row + from, line);
+                for (out, sample) in out.iter_mut().zip(line.iter().step_by(step)) {
+                    *out = *sample;
+                }
+            }
+        });
+    }
+}

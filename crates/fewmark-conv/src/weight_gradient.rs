@@ -1,0 +1,341 @@
+//! The gradient to the weights: the same tile, summed over positions.
+//!
+//! The lanes of a vector are input channels. The staged input is sorted so that the channels of a voxel are neighbours,
+//! `[block of channels][voxel][lane]`; the gradient to the output is packed `[position][row]` as weights are in a forward pass.
+//! A column is a tap and a block of channels, so that one pass over the positions of a band adds to a tile of weights.
+
+use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
+
+use crate::correlation::Correlation;
+use crate::level::Level;
+use crate::plan::{Division, Recipe, whole_band};
+use crate::scratch;
+use crate::staging::{Band, Source, Staged};
+use crate::tile::{self, Factors};
+
+/// Weights above which each job sums its own output channels over all images, instead of its own bands over all channels.
+const MANY_WEIGHTS: usize = 48 * 1024;
+
+/// Partial sums that a pass over bands is cut into. A constant, so that the result does not depend on the number of threads.
+const PARTIAL_SUMS: usize = 8;
+
+/// The operands of a weight gradient, and how to compute it.
+pub(crate) struct WeightGradient<'a, X, G> {
+    /// The forward pass whose weights these are
+    pub(crate) correlation: &'a Correlation,
+    pub(crate) recipe: Recipe,
+    pub(crate) x: X,
+    pub(crate) dy: G,
+}
+
+/// How to compute a weight gradient.
+pub(crate) fn design(correlation: &Correlation, level: Level) -> Recipe {
+    let weights = correlation.groups * correlation.group_weights();
+    let mut recipe = Recipe::design(correlation, level);
+    let tiles = correlation.groups * correlation.sinks.div_ceil(recipe.tile);
+    recipe.division = if weights >= MANY_WEIGHTS && tiles >= PARTIAL_SUMS {
+        Division::Channels { sinks: recipe.tile }
+    } else {
+        crate::plan::bands(correlation)
+    };
+    recipe
+}
+
+impl<X: Source, G: Source> WeightGradient<'_, X, G> {
+    /// Fills `dw`, `[groups * sinks, sources, taps]`.
+    pub(crate) fn run(&self, dw: &mut [f32]) {
+        match self.recipe.division {
+            Division::Bands { planes, rows } => self.run_bands(dw, planes, rows),
+            Division::Channels { .. } => self.run_channels(dw),
+        }
+    }
+
+    fn run_bands(&self, dw: &mut [f32], planes: usize, rows: usize) {
+        let c = self.correlation;
+        let [all_planes, all_rows, _] = c.positions();
+        let ranges = |all: usize, each: usize| (0..all).step_by(each).map(move |from| (from, (from + each).min(all)));
+        let bands: Vec<(usize, Band)> = (0..c.batch)
+            .flat_map(|image| ranges(all_planes, planes).map(move |planes| (image, planes)))
+            .flat_map(|(image, planes)| ranges(all_rows, rows).map(move |rows| (image, Band { planes, rows })))
+            .collect();
+        let group_len = c.sinks.next_multiple_of(self.recipe.tile) * self.row_len();
+        let sums: Vec<Vec<f32>> = bands
+            .par_chunks(bands.len().div_ceil(PARTIAL_SUMS))
+            .with_max_len(1)
+            .map(|bands| {
+                let mut sums = vec![0.0; c.groups * group_len];
+                for &(image, band) in bands {
+                    let staged = Staged::new(c, &band);
+                    let lens = [self.staged_len(&staged), self.lines_len(&staged), self.panel_len(&band)];
+                    scratch::with(lens, |[sources, lines, panel]| {
+                        for (group, sums) in sums.chunks_exact_mut(group_len).enumerate() {
+                            let sorting = Sort { pass: self, staged, image, group, sources, lines };
+                            self.recipe.level.run(sorting);
+                            let sums = Sum { pass: self, band, staged, image, group, first: 0, sources, panel, sums };
+                            self.recipe.level.run(sums);
+                        }
+                    });
+                }
+                sums
+            })
+            .collect();
+        let sink_weights = c.sources * self.taps();
+        dw.par_chunks_mut(sink_weights).enumerate().for_each(|(sink, dw)| {
+            let (group, row) = (sink / c.sinks, sink % c.sinks);
+            dw.fill(0.0);
+            for sums in &sums {
+                let sums = &sums[group * group_len + row * self.row_len()..][..self.row_len()];
+                self.unsort(sums, |weight, sum| dw[weight] += sum);
+            }
+        });
+    }
+
+    fn run_channels(&self, dw: &mut [f32]) {
+        let c = self.correlation;
+        let band = whole_band(c);
+        let staged = Staged::new(c, &band);
+        let staged_len = self.staged_len(&staged);
+        let block_len = staged.channel_len() * self.lanes();
+        let mut sources = vec![0.0; c.batch * c.groups * staged_len];
+        let blocks = sources.par_chunks_mut(staged_len).enumerate().flat_map(|(images, sources)| {
+            sources.par_chunks_mut(block_len).enumerate().map(move |(block, sources)| (images, block, sources))
+        });
+        blocks.for_each(|(images, block, sources)| {
+            let (image, group) = (images / c.groups, images % c.groups);
+            scratch::with([self.lines_len(&staged)], |[lines]| {
+                self.recipe.level.run(SortBlock { pass: self, staged, image, group, block, sources, lines });
+            });
+        });
+        let tile = self.recipe.tile;
+        let group_weights = c.sinks * c.sources * self.taps();
+        let shares = dw.par_chunks_mut(group_weights).enumerate().flat_map(|(group, dw)| {
+            let share = tile * c.sources * self.taps();
+            dw.par_chunks_mut(share).enumerate().map(move |(t, dw)| (group, t * tile, dw))
+        });
+        shares.for_each(|(group, first, dw)| {
+            scratch::with([self.panel_len(&band), tile * self.row_len()], |[panel, sums]| {
+                sums.fill(0.0);
+                for image in 0..c.batch {
+                    let sources = &sources[(image * c.groups + group) * staged_len..][..staged_len];
+                    self.recipe.level.run(Sum { pass: self, band, staged, image, group, first, sources, panel, sums });
+                }
+                let rows = dw.chunks_exact_mut(c.sources * self.taps());
+                for (dw, sums) in rows.zip(sums.chunks_exact(self.row_len())) {
+                    self.unsort(sums, |weight, sum| dw[weight] = sum);
+                }
+            });
+        });
+    }
+
+    fn lanes(&self) -> usize {
+        self.recipe.level.lanes()
+    }
+
+    fn taps(&self) -> usize {
+        self.correlation.parts[0].taps.len()
+    }
+
+    /// Blocks of input channels of a group, each as many channels as a vector has lanes.
+    fn blocks(&self) -> usize {
+        self.correlation.sources.div_ceil(self.lanes())
+    }
+
+    /// Sums of one output channel, `[block][tap][lane]`.
+    fn row_len(&self) -> usize {
+        self.blocks() * self.taps() * self.lanes()
+    }
+
+    /// Samples of a group's staged input, `[block][voxel][lane]`.
+    fn staged_len(&self, staged: &Staged) -> usize {
+        self.blocks() * staged.channel_len() * self.lanes()
+    }
+
+    /// Samples of a block of channels before they are sorted.
+    fn lines_len(&self, staged: &Staged) -> usize {
+        staged.channel_len() * self.lanes()
+    }
+
+    /// Samples of the packed gradient of a tile's output channels over a band.
+    fn panel_len(&self, band: &Band) -> usize {
+        let rows = (band.planes.1 - band.planes.0) * (band.rows.1 - band.rows.0);
+        rows * self.correlation.positions()[2] * self.recipe.tile
+    }
+
+    /// Hands every sum of an output channel with the index of its weight.
+    #[inline(always)]
+    fn unsort(&self, sums: &[f32], mut put: impl FnMut(usize, f32)) {
+        let (taps, lanes) = (self.taps(), self.lanes());
+        for source in 0..self.correlation.sources {
+            for tap in 0..taps {
+                put(source * taps + tap, sums[(source / lanes * taps + tap) * lanes + source % lanes]);
+            }
+        }
+    }
+}
+
+/// Stages the input channels of a group, sorted.
+struct Sort<'a, 'b, X, G> {
+    pass: &'a WeightGradient<'b, X, G>,
+    staged: Staged,
+    image: usize,
+    group: usize,
+    sources: &'a mut [f32],
+    lines: &'a mut [f32],
+}
+
+impl<X: Source, G: Source> WithSimd for Sort<'_, '_, X, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { pass, staged, image, group, sources, lines } = self;
+        for (block, sources) in sources.chunks_exact_mut(lines.len()).enumerate() {
+            SortBlock { pass, staged, image, group, block, sources, lines }.with_simd(simd);
+        }
+    }
+}
+
+/// Stages one block of input channels of a group, sorted.
+struct SortBlock<'a, 'b, X, G> {
+    pass: &'a WeightGradient<'b, X, G>,
+    staged: Staged,
+    image: usize,
+    group: usize,
+    block: usize,
+    sources: &'a mut [f32],
+    lines: &'a mut [f32],
+}
+
+impl<X: Source, G: Source> WithSimd for SortBlock<'_, '_, X, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let c = self.pass.correlation;
+        let channel_len = self.staged.channel_len();
+        let mut line = Vec::new();
+        for (lane, channel) in self.lines.chunks_exact_mut(channel_len).enumerate() {
+            let source = self.block * S::F32_LANES + lane;
+            if source < c.sources {
+                let first = ((self.image * c.groups + self.group) * c.sources + source) * c.source_len();
+                self.staged.fill(&self.pass.x, first, channel, &mut line);
+            } else {
+                channel.fill(0.0);
+            }
+        }
+        interleave(self.lines, channel_len, S::F32_LANES, self.sources);
+    }
+}
+
+/// `sorted[v * channels + c] = lines[c * len + v]`.
+#[inline(always)]
+fn interleave(lines: &[f32], len: usize, channels: usize, sorted: &mut [f32]) {
+    for (v, voxel) in sorted.chunks_exact_mut(channels).enumerate().take(len) {
+        for (c, sample) in voxel.iter_mut().enumerate() {
+            *sample = lines[c * len + v];
+        }
+    }
+}
+
+/// Adds the sums of a band to the weights of the output channels from `first` of a group on.
+struct Sum<'a, 'b, X, G> {
+    pass: &'a WeightGradient<'b, X, G>,
+    band: Band,
+    staged: Staged,
+    image: usize,
+    group: usize,
+    first: usize,
+    sources: &'a [f32],
+    panel: &'a mut [f32],
+    sums: &'a mut [f32],
+}
+
+impl<X: Source, G: Source> WithSimd for Sum<'_, '_, X, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (pass, c, lanes) = (self.pass, self.pass.correlation, S::F32_LANES);
+        let (tile, row_len) = (pass.recipe.tile, pass.row_len());
+        let (planes, rows) = (self.band.planes.1 - self.band.planes.0, self.band.rows.1 - self.band.rows.0);
+        let [_, _, width] = c.positions();
+        let segments: Vec<usize> = (0..planes)
+            .flat_map(|z| (0..rows).map(move |y| (z, y)))
+            .map(|(z, y)| (z * self.staged.plane() + y * self.staged.row()) * lanes)
+            .collect();
+        let steps: Vec<usize> = (0..width).map(|x| x * lanes).collect();
+        let block_len = self.staged.channel_len() * lanes;
+        let columns: Vec<usize> = (0..pass.blocks())
+            .flat_map(|block| c.parts[0].taps.iter().map(move |tap| (block, tap)))
+            .map(|(block, tap)| block * block_len + self.staged.offset(tap) * lanes)
+            .collect();
+        for (t, sums) in self.sums.chunks_exact_mut(tile * row_len).enumerate() {
+            let place = (self.image, self.group, self.first + t * tile);
+            pack(c, &pass.dy, place, &self.band, tile, self.panel);
+            let factors = Factors { panel: self.panel, b: self.sources, segments: &segments, steps: &steps };
+            match tile {
+                8 => sweep::<S, 8, 3>(simd, &factors, &columns, sums),
+                4 if S::REGISTER_COUNT >= 32 => sweep::<S, 4, 6>(simd, &factors, &columns, sums),
+                4 => sweep::<S, 4, 2>(simd, &factors, &columns, sums),
+                _ => sweep::<S, 1, 6>(simd, &factors, &columns, sums),
+            }
+        }
+    }
+}
+
+/// Packs the gradient of the output channels from `first` of a group on over a band, `[position][row]`, with zeros for rows that
+/// are no channel. `line` holds one row of samples.
+#[inline(always)]
+fn pack<G: Source>(c: &Correlation, dy: &G, place: (usize, usize, usize), band: &Band, tile: usize, panel: &mut [f32]) {
+    let (image, group, first) = place;
+    let [_, height, width] = c.sink;
+    let rows = (band.planes.0..band.planes.1).flat_map(|z| (band.rows.0..band.rows.1).map(move |y| z * height + y));
+    let mut line = vec![0.0; width * tile];
+    for (row, panel) in rows.zip(panel.chunks_exact_mut(width * tile)) {
+        for (m, line) in line.chunks_exact_mut(width).enumerate() {
+            if first + m < c.sinks {
+                let channel = (image * c.groups + group) * c.sinks + first + m;
+                dy.read(channel * c.sink_len() + row * width, line);
+            } else {
+                line.fill(0.0);
+            }
+        }
+        interleave(&line, width, tile, panel);
+    }
+}
+
+/// Computes all columns of a tile: adds to `sums`, `[row][column][lane]`.
+#[inline(always)]
+fn sweep<S: Simd, const ROWS: usize, const N: usize>(simd: S, factors: &Factors<'_>, columns: &[usize], sums: &mut [f32]) {
+    let (lanes, row_len) = (S::F32_LANES, columns.len() * S::F32_LANES);
+    let mut at = 0;
+    while columns.len() - at >= N {
+        add::<S, ROWS, N>(simd, factors, std::array::from_fn(|n| columns[at + n]), row_len, &mut sums[at * lanes..]);
+        at += N;
+    }
+    while columns.len() - at >= 2 {
+        add::<S, ROWS, 2>(simd, factors, [columns[at], columns[at + 1]], row_len, &mut sums[at * lanes..]);
+        at += 2;
+    }
+    if at < columns.len() {
+        add::<S, ROWS, 1>(simd, factors, [columns[at]], row_len, &mut sums[at * lanes..]);
+    }
+}
+
+/// Adds `N` columns of a tile to sums whose rows are `row_len` apart.
+#[inline(always)]
+fn add<S: Simd, const ROWS: usize, const N: usize>(
+    simd: S,
+    factors: &Factors<'_>,
+    columns: [usize; N],
+    row_len: usize,
+    sums: &mut [f32],
+) {
+    let lanes = S::F32_LANES;
+    tile::tile::<S, ROWS, N>(simd, factors, columns, |m, n, sum| {
+        let to = &mut sums[m * row_len + n * lanes..][..lanes];
+        let before = tile::load::<S>(to);
+        tile::store::<S>(to, simd.add_f32s(before, sum));
+    });
+}
