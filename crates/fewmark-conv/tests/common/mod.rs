@@ -1,0 +1,58 @@
+//! Random tensors, and the comparison of two versions of an operation and of all their gradients.
+#![allow(dead_code, reason = "each test program uses some of these")]
+
+use burn::tensor::{Device, Distribution, Gradients, Tensor};
+
+/// The CPU with autodiff.
+pub(crate) fn device() -> Device {
+    Device::flex().autodiff()
+}
+
+/// Normal samples with a gradient.
+pub(crate) fn random<const R: usize>(dims: [usize; R]) -> Tensor<R> {
+    Tensor::random(dims, Distribution::Normal(0.0, 1.0), &device()).require_grad()
+}
+
+/// The samples of a tensor.
+pub(crate) fn values<const R: usize>(x: &Tensor<R>) -> Vec<f32> {
+    x.to_data().try_to_vec().unwrap()
+}
+
+/// The largest difference between two tensors over the largest absolute value of the second.
+pub(crate) fn relative<const R: usize>(ours: &Tensor<R>, theirs: &Tensor<R>) -> f32 {
+    assert_eq!(ours.dims(), theirs.dims());
+    difference(&values(ours), &values(theirs))
+}
+
+fn difference(ours: &[f32], theirs: &[f32]) -> f32 {
+    assert_eq!(ours.len(), theirs.len());
+    assert!(ours.iter().all(|x| x.is_finite()));
+    let largest = theirs.iter().fold(1e-3f32, |largest, x| largest.max(x.abs()));
+    ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / largest
+}
+
+/// A tensor of any rank that has a gradient.
+pub(crate) trait Leaf {
+    /// The gradient's samples.
+    fn gradient(&self, grads: &Gradients) -> Vec<f32>;
+}
+
+impl<const R: usize> Leaf for Tensor<R> {
+    fn gradient(&self, grads: &Gradients) -> Vec<f32> {
+        values(&self.grad(grads).unwrap())
+    }
+}
+
+/// Checks that two results, and the gradients of the same loss to all their arguments, agree.
+pub(crate) fn check<const R: usize>(ours: Tensor<R>, theirs: Tensor<R>, leaves: &[&dyn Leaf]) {
+    let error = relative(&ours, &theirs);
+    assert!(error < 1e-5, "forward: relative error {error}");
+    // A random linear functional, so that no part of the gradient is zero.
+    let weights = Tensor::random(ours.dims(), Distribution::Normal(0.0, 1.0), &device());
+    let ours = (ours * weights.clone()).sum().backward();
+    let theirs = (theirs * weights).sum().backward();
+    for (at, leaf) in leaves.iter().enumerate() {
+        let error = difference(&leaf.gradient(&ours), &leaf.gradient(&theirs));
+        assert!(error < 1e-4, "gradient {at}: relative error {error}");
+    }
+}
