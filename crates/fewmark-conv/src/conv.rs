@@ -1,10 +1,12 @@
 //! The three products of a convolution: its output, and the gradients to its input and its weights.
 
+use pulp::Simd;
+
+use crate::ConvShape;
 use crate::correlation::Correlation;
-use crate::engine::{Finish, Pass};
+use crate::engine::{Finish, Pass, Results};
 use crate::level::Level;
 use crate::plan::Recipe;
-use crate::ConvShape;
 use crate::weight_gradient::{self, WeightGradient};
 
 /// What follows a convolution in the same pass over its output.
@@ -45,12 +47,12 @@ struct Affine<'a> {
 
 impl Finish for Affine<'_> {
     #[inline(always)]
-    fn finish(&self, _: usize, first_channel: usize, _: usize, channels: &mut [&mut [f32]]) {
+    fn finish<S: Simd>(&self, _: S, results: &mut Results<'_>) {
         if self.bias.is_none() && self.activation == Activation::None {
             return;
         }
-        for (i, channel) in channels.iter_mut().enumerate() {
-            let bias = self.bias.map_or(0.0, |bias| bias[first_channel + i]);
+        for (i, channel) in results.channels.iter_mut().enumerate() {
+            let bias = self.bias.map_or(0.0, |bias| bias[results.first_channel + i]);
             match self.activation {
                 Activation::None => channel.iter_mut().for_each(|y| *y += bias),
                 Activation::Relu => channel.iter_mut().for_each(|y| *y = (*y + bias).max(0.0)),

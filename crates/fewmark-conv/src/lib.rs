@@ -1,13 +1,16 @@
 //! Convolutions for the CPU, and the operations around them, as an extension of the Burn tensor library.
 
+mod compute;
 pub mod conv;
 mod correlation;
 mod engine;
 mod error;
-mod level;
-mod plan;
 mod kernels;
+mod level;
+pub mod nn;
 pub mod ops;
+mod part_weights;
+mod plan;
 #[cfg(test)]
 mod reference;
 mod scratch;

@@ -10,11 +10,8 @@ const BAND_SAMPLES: usize = 96 * 1024;
 /// Jobs that a pass is cut into where its size allows, so that a few cores share them evenly.
 const JOBS: usize = 8;
 
-/// Weights from which each job packs its own share of them, instead of one packed copy shared by all.
+/// Weights from which reading all of them for every band costs more than staging all sources once for every job.
 const MANY_WEIGHTS: usize = 64 * 1024;
-
-/// Tiles of output channels of a job at most: their weights lie side by side, so that packing them together reads whole pages.
-const JOB_TILES: usize = 4;
 
 /// Samples of all staged sources beyond which no copy is shared between jobs.
 const SHARED_SAMPLES: usize = 16 << 20;
@@ -22,18 +19,15 @@ const SHARED_SAMPLES: usize = 16 << 20;
 /// How the work of a pass is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Division {
-    /// Few channels on large maps: a job stages a band of positions and computes all its channels; the packed weights are shared.
+    /// Few channels on large maps: a job stages a band of positions and computes all its output channels.
     Bands {
         /// Planes of positions of a band
         planes: usize,
         /// Rows of positions of a band
         rows: usize,
     },
-    /// Many channels on small maps: a job computes some output channels everywhere; the staged sources are shared.
-    Channels {
-        /// Output channels of a job
-        sinks: usize,
-    },
+    /// Many channels on small maps: a job computes one tile of output channels everywhere; the staged sources are shared.
+    Channels,
 }
 
 /// How a pass is computed.
@@ -50,7 +44,7 @@ pub struct Recipe {
 impl Recipe {
     /// The recipe for a correlation.
     pub(crate) fn design(correlation: &Correlation, level: Level) -> Self {
-        let weights = correlation.sinks * correlation.group_weights() / correlation.sinks.max(1);
+        let weights = correlation.group_weights();
         let whole = Staged::new(correlation, &whole_band(correlation));
         let shared = correlation.batch * correlation.groups * correlation.sources * whole.channel_len();
         let tile = match correlation.sinks {
@@ -60,8 +54,7 @@ impl Recipe {
         };
         let tiles = correlation.groups * correlation.sinks.div_ceil(tile);
         let channels = weights >= MANY_WEIGHTS && shared <= SHARED_SAMPLES && tiles >= JOBS;
-        let sinks = tile * (tiles / JOBS).clamp(1, JOB_TILES);
-        let division = if channels { Division::Channels { sinks } } else { bands(correlation) };
+        let division = if channels { Division::Channels } else { bands(correlation) };
         Self { level, division, tile }
     }
 }

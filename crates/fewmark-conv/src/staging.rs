@@ -27,6 +27,15 @@ pub(crate) struct Band {
     pub(crate) rows: (usize, usize),
 }
 
+impl Band {
+    /// The bands of at most so many planes and rows that cover all positions.
+    pub(crate) fn all(positions: [usize; 3], planes: usize, rows: usize) -> impl Iterator<Item = Self> {
+        let ranges = |all: usize, each: usize| (0..all).step_by(each).map(move |from| (from, (from + each).min(all)));
+        ranges(positions[0], planes)
+            .flat_map(move |planes| ranges(positions[1], rows).map(move |rows| Self { planes, rows }))
+    }
+}
+
 /// The layout of a staged band.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Staged {

@@ -1,25 +1,32 @@
 //! The one inner loop: a small block of a matrix product whose right side is read through offsets.
 //!
-//! `out[m][n] += sum_k panel[k][m] * b[segment(k) + step(k) + columns[n]]`, with each `n` a vector. A forward pass reads the
-//! taps of a staged image this way (a segment is a channel, a step is a tap, the columns are neighbouring positions); a weight
-//! gradient reads positions (a segment is a row of the image, a step is a position, the columns are taps and channels).
-//! Products are added in the order of the panel, so that a result depends neither on tiles nor on threads.
+//! `out[m][n] = sum over segments s and steps k of left[m][s][k] * right[segment(s) + step(k) + column(n)]`, with each `n` a
+//! vector. A forward pass reads the taps of a staged image this way (a segment is a channel, a step is a tap, the columns are
+//! neighbouring positions); a weight gradient reads positions (a segment is a row of the image, a step is a position, the columns
+//! are taps and channels). Products are added in that order, so that a result depends neither on tiles nor on threads.
 
 use pulp::Simd;
 
-/// Most vectors of a row of a tile.
-pub(crate) const COLUMNS: usize = 3;
+/// Left factors: rows of equal steps, neither packed nor copied.
+#[derive(Clone, Copy)]
+pub(crate) struct Left<'a> {
+    /// Starts with the first step of the first segment of the first row
+    pub(crate) values: &'a [f32],
+    /// Rows that there are. Those of a tile beyond them repeat the last one, and nothing reads their results.
+    pub(crate) rows: usize,
+    /// Values from one row to the next
+    pub(crate) row: usize,
+}
 
 /// Where the factors of a tile lie.
 #[derive(Clone, Copy)]
 pub(crate) struct Factors<'a> {
-    /// Left factors, `[segment][step][row]`
-    pub(crate) panel: &'a [f32],
+    pub(crate) left: Left<'a>,
     /// Right factors
-    pub(crate) b: &'a [f32],
-    /// Offset of each segment in `b`
-    pub(crate) segments: &'a [usize],
-    /// Offset of each step from its segment
+    pub(crate) right: &'a [f32],
+    /// Offsets of each segment: in a left row, and in the right factors
+    pub(crate) segments: &'a [(usize, usize)],
+    /// Offset of each step from its segment in the right factors; in the left ones they are neighbours
     pub(crate) steps: &'a [usize],
 }
 
@@ -41,15 +48,17 @@ pub(crate) fn tile<S: Simd, const ROWS: usize, const N: usize>(
     columns: [usize; N],
     mut put: impl FnMut(usize, usize, S::f32s),
 ) {
+    let Factors { left, right, segments, steps } = *factors;
     let zero = simd.splat_f32s(0.0);
     let mut sums = [[zero; N]; ROWS];
-    let panels = factors.panel.chunks_exact((ROWS * factors.steps.len()).max(1));
-    for (panel, &segment) in panels.zip(factors.segments) {
-        let rows: [&[f32]; N] = columns.map(|column| &factors.b[segment + column..]);
-        for (left, &step) in panel.chunks_exact(ROWS).zip(factors.steps) {
-            let right: [S::f32s; N] = std::array::from_fn(|n| load::<S>(&rows[n][step..][..S::F32_LANES]));
+    for &(in_left, in_right) in segments {
+        let lefts: [&[f32]; ROWS] =
+            std::array::from_fn(|m| &left.values[m.min(left.rows - 1) * left.row + in_left..][..steps.len()]);
+        let rights: [&[f32]; N] = columns.map(|column| &right[in_right + column..]);
+        for (k, &step) in steps.iter().enumerate() {
+            let right: [S::f32s; N] = std::array::from_fn(|n| load::<S>(&rights[n][step..][..S::F32_LANES]));
             for m in 0..ROWS {
-                let left = simd.splat_f32s(left[m]);
+                let left = simd.splat_f32s(lefts[m][k]);
                 for n in 0..N {
                     sums[m][n] = simd.mul_add_e_f32s(left, right[n], sums[m][n]);
                 }

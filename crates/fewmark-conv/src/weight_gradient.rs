@@ -1,7 +1,7 @@
 //! The gradient to the weights: the same tile, summed over positions.
 //!
 //! The lanes of a vector are input channels. The staged input is sorted so that the channels of a voxel are neighbours,
-//! `[block of channels][voxel][lane]`; the gradient to the output is packed `[position][row]` as weights are in a forward pass.
+//! `[block of channels][voxel][lane]`; the gradient to the output takes the place that the weights have in a forward pass.
 //! A column is a tap and a block of channels, so that one pass over the positions of a band adds to a tile of weights.
 
 use pulp::{Simd, WithSimd};
@@ -12,7 +12,7 @@ use crate::level::Level;
 use crate::plan::{Division, Recipe, whole_band};
 use crate::scratch;
 use crate::staging::{Band, Source, Staged};
-use crate::tile::{self, Factors};
+use crate::tile::{self, Factors, Left};
 
 /// Weights above which each job sums its own output channels over all images, instead of its own bands over all channels.
 const MANY_WEIGHTS: usize = 48 * 1024;
@@ -21,12 +21,12 @@ const MANY_WEIGHTS: usize = 48 * 1024;
 const PARTIAL_SUMS: usize = 8;
 
 /// The operands of a weight gradient, and how to compute it.
-pub(crate) struct WeightGradient<'a, X, G> {
+pub(crate) struct WeightGradient<'a, X> {
     /// The forward pass whose weights these are
     pub(crate) correlation: &'a Correlation,
     pub(crate) recipe: Recipe,
     pub(crate) x: X,
-    pub(crate) dy: G,
+    pub(crate) dy: &'a [f32],
 }
 
 /// How to compute a weight gradient.
@@ -35,29 +35,26 @@ pub(crate) fn design(correlation: &Correlation, level: Level) -> Recipe {
     let mut recipe = Recipe::design(correlation, level);
     let tiles = correlation.groups * correlation.sinks.div_ceil(recipe.tile);
     recipe.division = if weights >= MANY_WEIGHTS && tiles >= PARTIAL_SUMS {
-        Division::Channels { sinks: recipe.tile }
+        Division::Channels
     } else {
         crate::plan::bands(correlation)
     };
     recipe
 }
 
-impl<X: Source, G: Source> WeightGradient<'_, X, G> {
+impl<X: Source> WeightGradient<'_, X> {
     /// Fills `dw`, `[groups * sinks, sources, taps]`.
     pub(crate) fn run(&self, dw: &mut [f32]) {
         match self.recipe.division {
             Division::Bands { planes, rows } => self.run_bands(dw, planes, rows),
-            Division::Channels { .. } => self.run_channels(dw),
+            Division::Channels => self.run_channels(dw),
         }
     }
 
     fn run_bands(&self, dw: &mut [f32], planes: usize, rows: usize) {
         let c = self.correlation;
-        let [all_planes, all_rows, _] = c.positions();
-        let ranges = |all: usize, each: usize| (0..all).step_by(each).map(move |from| (from, (from + each).min(all)));
         let bands: Vec<(usize, Band)> = (0..c.batch)
-            .flat_map(|image| ranges(all_planes, planes).map(move |planes| (image, planes)))
-            .flat_map(|(image, planes)| ranges(all_rows, rows).map(move |rows| (image, Band { planes, rows })))
+            .flat_map(|image| Band::all(c.positions(), planes, rows).map(move |band| (image, band)))
             .collect();
         let group_len = c.sinks.next_multiple_of(self.recipe.tile) * self.row_len();
         let sums: Vec<Vec<f32>> = bands
@@ -67,12 +64,12 @@ impl<X: Source, G: Source> WeightGradient<'_, X, G> {
                 let mut sums = vec![0.0; c.groups * group_len];
                 for &(image, band) in bands {
                     let staged = Staged::new(c, &band);
-                    let lens = [self.staged_len(&staged), self.lines_len(&staged), self.panel_len(&band)];
-                    scratch::with(lens, |[sources, lines, panel]| {
+                    let lens = [self.staged_len(&staged), self.lines_len(&staged)];
+                    scratch::with(lens, |[sources, lines]| {
                         for (group, sums) in sums.chunks_exact_mut(group_len).enumerate() {
                             let sorting = Sort { pass: self, staged, image, group, sources, lines };
                             self.recipe.level.run(sorting);
-                            let sums = Sum { pass: self, band, staged, image, group, first: 0, sources, panel, sums };
+                            let sums = Sum { pass: self, band, staged, image, group, first: 0, sources, sums };
                             self.recipe.level.run(sums);
                         }
                     });
@@ -114,11 +111,11 @@ impl<X: Source, G: Source> WeightGradient<'_, X, G> {
             dw.par_chunks_mut(share).enumerate().map(move |(t, dw)| (group, t * tile, dw))
         });
         shares.for_each(|(group, first, dw)| {
-            scratch::with([self.panel_len(&band), tile * self.row_len()], |[panel, sums]| {
+            scratch::with([tile * self.row_len()], |[sums]| {
                 sums.fill(0.0);
                 for image in 0..c.batch {
                     let sources = &sources[(image * c.groups + group) * staged_len..][..staged_len];
-                    self.recipe.level.run(Sum { pass: self, band, staged, image, group, first, sources, panel, sums });
+                    self.recipe.level.run(Sum { pass: self, band, staged, image, group, first, sources, sums });
                 }
                 let rows = dw.chunks_exact_mut(c.sources * self.taps());
                 for (dw, sums) in rows.zip(sums.chunks_exact(self.row_len())) {
@@ -156,12 +153,6 @@ impl<X: Source, G: Source> WeightGradient<'_, X, G> {
         staged.channel_len() * self.lanes()
     }
 
-    /// Samples of the packed gradient of a tile's output channels over a band.
-    fn panel_len(&self, band: &Band) -> usize {
-        let rows = (band.planes.1 - band.planes.0) * (band.rows.1 - band.rows.0);
-        rows * self.correlation.positions()[2] * self.recipe.tile
-    }
-
     /// Hands every sum of an output channel with the index of its weight.
     #[inline(always)]
     fn unsort(&self, sums: &[f32], mut put: impl FnMut(usize, f32)) {
@@ -175,8 +166,8 @@ impl<X: Source, G: Source> WeightGradient<'_, X, G> {
 }
 
 /// Stages the input channels of a group, sorted.
-struct Sort<'a, 'b, X, G> {
-    pass: &'a WeightGradient<'b, X, G>,
+struct Sort<'a, 'b, X> {
+    pass: &'a WeightGradient<'b, X>,
     staged: Staged,
     image: usize,
     group: usize,
@@ -184,7 +175,7 @@ struct Sort<'a, 'b, X, G> {
     lines: &'a mut [f32],
 }
 
-impl<X: Source, G: Source> WithSimd for Sort<'_, '_, X, G> {
+impl<X: Source> WithSimd for Sort<'_, '_, X> {
     type Output = ();
 
     #[inline(always)]
@@ -197,8 +188,8 @@ impl<X: Source, G: Source> WithSimd for Sort<'_, '_, X, G> {
 }
 
 /// Stages one block of input channels of a group, sorted.
-struct SortBlock<'a, 'b, X, G> {
-    pass: &'a WeightGradient<'b, X, G>,
+struct SortBlock<'a, 'b, X> {
+    pass: &'a WeightGradient<'b, X>,
     staged: Staged,
     image: usize,
     group: usize,
@@ -207,7 +198,7 @@ struct SortBlock<'a, 'b, X, G> {
     lines: &'a mut [f32],
 }
 
-impl<X: Source, G: Source> WithSimd for SortBlock<'_, '_, X, G> {
+impl<X: Source> WithSimd for SortBlock<'_, '_, X> {
     type Output = ();
 
     #[inline(always)]
@@ -239,19 +230,18 @@ fn interleave(lines: &[f32], len: usize, channels: usize, sorted: &mut [f32]) {
 }
 
 /// Adds the sums of a band to the weights of the output channels from `first` of a group on.
-struct Sum<'a, 'b, X, G> {
-    pass: &'a WeightGradient<'b, X, G>,
+struct Sum<'a, 'b, X> {
+    pass: &'a WeightGradient<'b, X>,
     band: Band,
     staged: Staged,
     image: usize,
     group: usize,
     first: usize,
     sources: &'a [f32],
-    panel: &'a mut [f32],
     sums: &'a mut [f32],
 }
 
-impl<X: Source, G: Source> WithSimd for Sum<'_, '_, X, G> {
+impl<X: Source> WithSimd for Sum<'_, '_, X> {
     type Output = ();
 
     #[inline(always)]
@@ -259,10 +249,13 @@ impl<X: Source, G: Source> WithSimd for Sum<'_, '_, X, G> {
         let (pass, c, lanes) = (self.pass, self.pass.correlation, S::F32_LANES);
         let (tile, row_len) = (pass.recipe.tile, pass.row_len());
         let (planes, rows) = (self.band.planes.1 - self.band.planes.0, self.band.rows.1 - self.band.rows.0);
-        let [_, _, width] = c.positions();
-        let segments: Vec<usize> = (0..planes)
+        let [_, height, width] = c.sink;
+        let segments: Vec<(usize, usize)> = (0..planes)
             .flat_map(|z| (0..rows).map(move |y| (z, y)))
-            .map(|(z, y)| (z * self.staged.plane() + y * self.staged.row()) * lanes)
+            .map(|(z, y)| {
+                let in_dy = ((self.band.planes.0 + z) * height + self.band.rows.0 + y) * width;
+                (in_dy, (z * self.staged.plane() + y * self.staged.row()) * lanes)
+            })
             .collect();
         let steps: Vec<usize> = (0..width).map(|x| x * lanes).collect();
         let block_len = self.staged.channel_len() * lanes;
@@ -271,9 +264,11 @@ impl<X: Source, G: Source> WithSimd for Sum<'_, '_, X, G> {
             .map(|(block, tap)| block * block_len + self.staged.offset(tap) * lanes)
             .collect();
         for (t, sums) in self.sums.chunks_exact_mut(tile * row_len).enumerate() {
-            let place = (self.image, self.group, self.first + t * tile);
-            pack(c, &pass.dy, place, &self.band, tile, self.panel);
-            let factors = Factors { panel: self.panel, b: self.sources, segments: &segments, steps: &steps };
+            let first = self.first + t * tile;
+            let channel = (self.image * c.groups + self.group) * c.sinks + first;
+            let values = &pass.dy[channel * c.sink_len()..];
+            let left = Left { values, rows: tile.min(c.sinks - first), row: c.sink_len() };
+            let factors = Factors { left, right: self.sources, segments: &segments, steps: &steps };
             match tile {
                 8 => sweep::<S, 8, 3>(simd, &factors, &columns, sums),
                 4 if S::REGISTER_COUNT >= 32 => sweep::<S, 4, 6>(simd, &factors, &columns, sums),
@@ -284,30 +279,14 @@ impl<X: Source, G: Source> WithSimd for Sum<'_, '_, X, G> {
     }
 }
 
-/// Packs the gradient of the output channels from `first` of a group on over a band, `[position][row]`, with zeros for rows that
-/// are no channel. `line` holds one row of samples.
-#[inline(always)]
-fn pack<G: Source>(c: &Correlation, dy: &G, place: (usize, usize, usize), band: &Band, tile: usize, panel: &mut [f32]) {
-    let (image, group, first) = place;
-    let [_, height, width] = c.sink;
-    let rows = (band.planes.0..band.planes.1).flat_map(|z| (band.rows.0..band.rows.1).map(move |y| z * height + y));
-    let mut line = vec![0.0; width * tile];
-    for (row, panel) in rows.zip(panel.chunks_exact_mut(width * tile)) {
-        for (m, line) in line.chunks_exact_mut(width).enumerate() {
-            if first + m < c.sinks {
-                let channel = (image * c.groups + group) * c.sinks + first + m;
-                dy.read(channel * c.sink_len() + row * width, line);
-            } else {
-                line.fill(0.0);
-            }
-        }
-        interleave(&line, width, tile, panel);
-    }
-}
-
 /// Computes all columns of a tile: adds to `sums`, `[row][column][lane]`.
 #[inline(always)]
-fn sweep<S: Simd, const ROWS: usize, const N: usize>(simd: S, factors: &Factors<'_>, columns: &[usize], sums: &mut [f32]) {
+fn sweep<S: Simd, const ROWS: usize, const N: usize>(
+    simd: S,
+    factors: &Factors<'_>,
+    columns: &[usize],
+    sums: &mut [f32],
+) {
     let (lanes, row_len) = (S::F32_LANES, columns.len() * S::F32_LANES);
     let mut at = 0;
     while columns.len() - at >= N {

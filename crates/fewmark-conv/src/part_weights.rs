@@ -1,0 +1,69 @@
+//! Weights as the tile reads them.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
+use crate::correlation::{Correlation, Part};
+use crate::staging::Staged;
+
+/// Fewest taps for which a channel is worth a segment of its own; below, one segment holds all channels.
+const SEGMENT_TAPS: usize = 4;
+
+/// Output channels whose weights are gathered together, so that a cache line is read once.
+const GATHERED: usize = 16;
+
+/// The weights of a part, `[group][sink][source][tap]` for some strides, the taps being neighbours.
+pub(crate) struct PartWeights<'a> {
+    pub(crate) part: &'a Part,
+    values: Cow<'a, [f32]>,
+    group: usize,
+    /// Distance from one sink to the next
+    pub(crate) sink: usize,
+    source: usize,
+}
+
+impl<'a> PartWeights<'a> {
+    /// Takes the weights as they are where the tile can read them so, and else gathers them.
+    pub(crate) fn new(c: &Correlation, part: &'a Part, weights: &'a [f32]) -> Self {
+        let taps = part.taps.len();
+        let kernel = c.sink_stride.min(c.source_stride);
+        let all_taps = taps == kernel && part.taps.iter().enumerate().all(|(t, tap)| tap.weight == t);
+        if all_taps && (taps >= SEGMENT_TAPS || c.source_stride == taps) {
+            let (sink, source) = (c.sink_stride, c.source_stride);
+            return Self { part, values: Cow::Borrowed(weights), group: c.group_weights(), sink, source };
+        }
+        let mut values = vec![0.0; c.groups * c.sinks * c.sources * taps];
+        let row = c.sources * taps;
+        values.par_chunks_mut((GATHERED * row).max(1)).enumerate().for_each(|(chunk, rows)| {
+            for source in 0..c.sources {
+                for (i, row) in rows.chunks_exact_mut(row).enumerate() {
+                    let (group, sink) = ((chunk * GATHERED + i) / c.sinks, (chunk * GATHERED + i) % c.sinks);
+                    let from = group * c.group_weights() + sink * c.sink_stride + source * c.source_stride;
+                    for (to, tap) in row[source * taps..].iter_mut().zip(&part.taps) {
+                        *to = weights[from + tap.weight];
+                    }
+                }
+            }
+        });
+        Self { part, values: Cow::Owned(values), group: c.sinks * row, sink: row, source: taps }
+    }
+
+    /// The weights from a sink of a group on.
+    pub(crate) fn of(&self, group: usize, sink: usize) -> &[f32] {
+        &self.values[group * self.group + sink * self.sink..]
+    }
+
+    /// The offsets of the taps in the weights of a sink and in a staged source: a segment for each channel and a step for each
+    /// tap, or where there are few taps one segment and a step for each channel and tap.
+    pub(crate) fn offsets(&self, staged: &Staged, sources: usize) -> (Vec<(usize, usize)>, Vec<usize>) {
+        let channel = staged.channel_len();
+        let taps = self.part.taps.iter().map(|tap| staged.offset(tap));
+        if self.part.taps.len() < SEGMENT_TAPS {
+            let steps = (0..sources).flat_map(|i| taps.clone().map(move |tap| i * channel + tap));
+            (vec![(0, 0)], steps.collect())
+        } else {
+            ((0..sources).map(|i| (i * self.source, i * channel)).collect(), taps.collect())
+        }
+    }
+}
