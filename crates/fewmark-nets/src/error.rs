@@ -1,0 +1,41 @@
+//! What can be wrong with the configuration of a network.
+
+/// A network that cannot be built.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A number that must be positive is zero
+    #[error("{what} must be at least 1, got 0")]
+    Zero {
+        /// The field
+        what: &'static str,
+    },
+    /// A value that must be positive and finite is not
+    #[error("{what} must be positive and finite, got {value}")]
+    NotPositive {
+        /// The field
+        what: &'static str,
+        /// Its value
+        value: f64,
+    },
+    /// The softmax groups do not divide the channels
+    #[error("softmax_groups must divide the {channels} channels, got {groups}")]
+    SoftmaxGroups {
+        /// Channels of the features
+        channels: usize,
+        /// Groups asked for
+        groups: usize,
+    },
+}
+
+impl ConfigError {
+    /// Checks that a number of things is not zero.
+    pub(crate) fn expect_some(what: &'static str, value: usize) -> Result<(), Self> {
+        if value == 0 { Err(Self::Zero { what }) } else { Ok(()) }
+    }
+
+    /// Checks that a value is positive and finite.
+    pub(crate) fn expect_positive(what: &'static str, value: f64) -> Result<(), Self> {
+        if value.is_finite() && value > 0.0 { Ok(()) } else { Err(Self::NotPositive { what, value }) }
+    }
+}

@@ -1,0 +1,27 @@
+//! Network architectures, one file each: what a network computes and how many parameters it has, not how it is trained.
+//!
+//! Tensors are `[batch, channels, y, x]` in 2-D and `[batch, channels, z, y, x]` in 3-D. A network returns logits; the softmax
+//! over the classes belongs to the loss or to the reader. A configuration is plain data with every default in it; `init` makes
+//! the network on a device, whose autodiff setting decides whether it can be trained.
+//!
+//! ```
+//! use burn::tensor::{Device, Distribution, Tensor};
+//! use fewmark_nets::{MsNet, MsNetConfig};
+//!
+//! # fn main() -> Result<(), fewmark_nets::ConfigError> {
+//! let device = Device::flex();
+//! let network: MsNet<4> = MsNetConfig::new(3, 3).init(&device)?;
+//! let image = Tensor::random([1, 3, 20, 17], Distribution::Uniform(0.0, 1.0), &device);
+//! assert_eq!(network.forward(image).dims(), [1, 3, 20, 17]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod layers;
+mod msnet;
+mod unet;
+
+pub use error::ConfigError;
+pub use msnet::{MsNet, MsNetConfig, RestrictV, Sharing};
+pub use unet::{UNet, UNetConfig};

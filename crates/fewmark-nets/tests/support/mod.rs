@@ -1,0 +1,47 @@
+//! Networks and images that are the same on every machine, in every test and in the script of the golden values.
+
+#![allow(dead_code, reason = "each test program uses its part")]
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// The network with the formula of `golden/make_nets.py` in place of its parameters.
+pub(crate) fn formula<M: Module>(network: M) -> M {
+    network.map(&mut Formula(0))
+}
+
+/// An image with the formula of `golden/make_nets.py`, in `0..1`.
+pub(crate) fn image<const R: usize>(shape: [usize; R], device: &Device) -> Tensor<R> {
+    let wave = |i: f64| (0.5 + 0.5 * (0.013 * i * i + 0.4 * i).sin()) as f32;
+    let samples: Vec<f32> = (0..shape.iter().product()).map(|i: usize| wave(i as f64)).collect();
+    Tensor::from_data(TensorData::new(samples, shape), device)
+}
+
+/// The i-th value of the p-th parameter tensor, before scaling.
+pub(crate) fn wave(p: usize, i: usize) -> f64 {
+    let x = i as f64;
+    (0.61 * x * x + 1.7 * x + p as f64).sin()
+}
+
+/// Counts the parameters that it has met.
+struct Formula(usize);
+
+impl ModuleMapper for Formula {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let p = self.0;
+        self.0 += 1;
+        param.map(|old| {
+            let (dims, count) = (old.dims(), old.dims().iter().product::<usize>());
+            let scale = (2.0 * dims[0] as f64 / count as f64).sqrt();
+            let value = |i| if D == 1 { 0.75 + 0.25 * wave(p, i) } else { scale * wave(p, i) };
+            let values: Vec<f32> = (0..count).map(|i| value(i) as f32).collect();
+            let new = Tensor::from_data(TensorData::new(values, dims), &old.device());
+            if old.is_require_grad() { new.require_grad() } else { new }
+        })
+    }
+}
+
+/// The samples of a tensor.
+pub(crate) fn samples<const R: usize>(x: Tensor<R>) -> Vec<f32> {
+    x.into_data().try_to_vec().unwrap()
+}
