@@ -2,7 +2,7 @@
 """The reference packages' side of the speed comparison: prints NAME<TAB>median milliseconds, the names of `fewmark-bench`.
 
 Pinned: numpy 2.4, scipy 1.17.1, scikit-image 0.26.0, scikit-fmm 2025.6.23, pillow, medpy 0.5.2, nibabel 5.4.2.
-Usage: peers.py IMAGE.png [--repeat N] [--only SUBSTRING]
+Usage: peers.py --image IMAGE.png [--repeat N] [--only SUBSTRING]
 """
 import argparse
 import statistics
@@ -60,7 +60,7 @@ def cases(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("image")
+    parser.add_argument("--image", required=True)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--only", default="")
     arguments = parser.parse_args()

@@ -1,55 +1,50 @@
-//! What is timed.
+//! The classical methods: `geodesic`, `distance`, `convex`, `click`. A case of a square has its side as its number.
 
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
+use fewmark::Image;
 use fewmark::classical::convex::{AdmmParams, ConvexProblem, PrimalDualParams, Warm, admm, minimise};
 use fewmark::classical::fitting::FittingBand;
 use fewmark::classical::geodesic::{CostParams, Normalisation, geodesic_distance};
 use fewmark::classical::markers::{MarkerShape, marker_region};
 use fewmark::classical::selective::{Regulariser, SelectiveParams, Session};
 use fewmark::image::{Interpolation, resample_to};
-use fewmark::{Error, Image};
 use fewmark_grid::{Grid, distance_to};
 
-/// The cases. A case of a square has its side as its number, `256^3` is a cube.
-pub(crate) const NAMES: &[&str] = &[
-    "geodesic/256",
-    "geodesic/512",
-    "geodesic/1024",
-    "geodesic/2048",
-    "geodesic/256^3",
-    "distance/256",
-    "distance/512",
-    "distance/1024",
-    "distance/2048",
-    "distance/256^3",
-    "convex/256",
-    "convex/512",
-    "convex/1024",
-    "convex/2048",
-    "convex/256^3",
-    "convex-warm/512",
-    "click/512",
-    "click-warm/512",
+use crate::case::{Case, Failure, Work};
+
+/// The kinds of work and the sides of the squares they are timed on; those with `true` also have a cube.
+const KINDS: [(Prepare, &str, &[usize], bool); 6] = [
+    (geodesic, "geodesic", &[256, 512, 1024, 2048], true),
+    (distance, "distance", &[256, 512, 1024, 2048], true),
+    (convex, "convex", &[256, 512, 1024, 2048], true),
+    (convex_warm, "convex-warm", &[512], false),
+    (click_cold, "click", &[512], false),
+    (click_warm, "click-warm", &[512], false),
 ];
 
-type Work = Box<dyn FnMut() -> Result<(), Error>>;
+/// Side of the cubes.
+const CUBE: usize = 256;
 
-/// The work of a case, ready to be run again and again.
-pub(crate) fn prepare(name: &str, image: &Image) -> Result<Work, Error> {
-    let (kind, size) = name.split_once('/').unwrap_or((name, "512"));
-    let field = match size.parse::<usize>() {
-        Ok(n) => square(image, n)?,
-        Err(_) => cube(256),
-    };
-    match kind {
-        "geodesic" => geodesic(field),
-        "distance" => distance(field),
-        "convex" => convex(field),
-        "convex-warm" => convex_warm(field),
-        "click" => click(field, false),
-        _ => click(field, true),
+type Prepare = fn(Field) -> Result<Work, Failure>;
+
+/// The cases: on `image`, resized to squares, and on a synthetic cube.
+pub(crate) fn cases(image: Option<Rc<Image>>) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (prepare, kind, sides, with_cube) in KINDS {
+        for &n in sides {
+            let name = format!("{kind}/{n}");
+            cases.push(match image.clone() {
+                Some(image) => Case::new(name, move || prepare(square(&image, n)?)),
+                None => Case::without_image(name),
+            });
+        }
+        if with_cube {
+            cases.push(Case::new(format!("{kind}/{CUBE}^3"), move || prepare(cube(CUBE))));
+        }
     }
+    cases
 }
 
 /// A field in `[0, 1]` and its grid.
@@ -59,7 +54,7 @@ struct Field {
 }
 
 /// The image at `n` by `n` pixels.
-fn square(image: &Image, n: usize) -> Result<Field, Error> {
+fn square(image: &Image, n: usize) -> Result<Field, Failure> {
     let target = image.geometry().resized([n, n, 1]).map_err(fewmark::image::Error::from)?;
     let resized = resample_to(image, &target, Interpolation::Linear, 0.0)?;
     Ok(Field { f: resized.channel(0).iter().map(|s| s / 255.0).collect(), grid: Grid::unit([n, n, 1]) })
@@ -85,7 +80,7 @@ impl Field {
         (0..self.grid.len()).map(|i| inside(self.grid.voxel(i))).collect()
     }
 
-    fn cost(&self) -> Result<Vec<f32>, Error> {
+    fn cost(&self) -> Result<Vec<f32>, Failure> {
         Ok(CostParams::default().cost(&self.f, &self.grid)?)
     }
 
@@ -99,7 +94,7 @@ impl Field {
     }
 
     /// A data term `Phi + 2 D` for some clicks.
-    fn data(&self, clicks: &[[usize; 3]]) -> Result<Vec<f32>, Error> {
+    fn data(&self, clicks: &[[usize; 3]]) -> Result<Vec<f32>, Failure> {
         let marker = marker_region(&self.grid, clicks, MarkerShape::ConvexHull)?;
         let mut distance = geodesic_distance(&self.cost()?, &self.grid, &marker)?;
         Normalisation::Quantile { q: 0.75, cap: 1.0, floor: 0.0 }.apply(&mut distance)?;
@@ -109,7 +104,7 @@ impl Field {
     }
 }
 
-fn geodesic(field: Field) -> Result<Work, Error> {
+fn geodesic(field: Field) -> Result<Work, Failure> {
     let (cost, source) = (field.cost()?, field.source());
     Ok(Box::new(move || {
         std::hint::black_box(geodesic_distance(&cost, &field.grid, &source)?);
@@ -117,7 +112,7 @@ fn geodesic(field: Field) -> Result<Work, Error> {
     }))
 }
 
-fn distance(field: Field) -> Result<Work, Error> {
+fn distance(field: Field) -> Result<Work, Failure> {
     let mean = field.f.iter().sum::<f32>() / field.f.len() as f32;
     // The peer measures the distance to the nearest zero.
     let zero: Vec<bool> = field.f.iter().map(|&f| f <= mean).collect();
@@ -130,19 +125,19 @@ fn distance(field: Field) -> Result<Work, Error> {
 /// Weight of the total variation in pixels.
 const MU: f64 = 1.5;
 
-fn solve(grid: &Grid, data: &[f32], warm: &mut Warm) -> Result<f64, Error> {
+fn solve(grid: &Grid, data: &[f32], warm: &mut Warm) -> Result<f64, Failure> {
     let problem = ConvexProblem { grid, data, weight: None, mu: MU };
     let (u, report) = minimise(&problem, &PrimalDualParams::default(), warm, &mut |_| ControlFlow::Continue(()))?;
     std::hint::black_box(u);
     Ok(report.energy)
 }
 
-fn convex(field: Field) -> Result<Work, Error> {
+fn convex(field: Field) -> Result<Work, Failure> {
     let data = field.data(&field.clicks())?;
     Ok(Box::new(move || solve(&field.grid, &data, &mut Warm::default()).map(drop)))
 }
 
-fn convex_warm(field: Field) -> Result<Work, Error> {
+fn convex_warm(field: Field) -> Result<Work, Failure> {
     let clicks = field.clicks();
     let mut warm = Warm::default();
     solve(&field.grid, &field.data(&clicks[..2])?, &mut warm)?;
@@ -150,10 +145,19 @@ fn convex_warm(field: Field) -> Result<Work, Error> {
     Ok(Box::new(move || solve(&field.grid, &data, &mut warm.clone()).map(drop)))
 }
 
-/// The whole way from clicks to a mask: on a new image, or one click more on the same.
-fn click(field: Field, warm: bool) -> Result<Work, Error> {
+/// The whole way from clicks to a mask on a new image.
+fn click_cold(field: Field) -> Result<Work, Failure> {
+    click(field, false)
+}
+
+/// The same with one click more or less on the same image.
+fn click_warm(field: Field) -> Result<Work, Failure> {
+    click(field, true)
+}
+
+fn click(field: Field, warm: bool) -> Result<Work, Failure> {
     let (clicks, params) = (field.clicks(), SelectiveParams::default());
-    let segment = |session: &mut Session, clicks: &[[usize; 3]]| -> Result<(), Error> {
+    let segment = |session: &mut Session, clicks: &[[usize; 3]]| -> Result<(), Failure> {
         let go_on = &mut |_: &'static str, _: &fewmark::classical::Iteration| ControlFlow::Continue(());
         std::hint::black_box(session.segment(clicks, &[], Regulariser::TotalVariation, go_on)?);
         Ok(())
@@ -171,7 +175,7 @@ fn click(field: Field, warm: bool) -> Result<Work, Error> {
 }
 
 /// Energies of the default solver and of ADMM run to a far smaller tolerance, at 512 pixels.
-pub(crate) fn energies(image: &Image) -> Result<(f64, f64), Error> {
+pub(crate) fn energies(image: &Image) -> Result<(f64, f64), Failure> {
     let field = square(image, 512)?;
     let data = field.data(&field.clicks())?;
     let ours = solve(&field.grid, &data, &mut Warm::default())?;
