@@ -9,6 +9,7 @@ mod kernels;
 mod level;
 pub mod nn;
 pub mod ops;
+pub mod optim;
 mod part_weights;
 mod plan;
 #[cfg(test)]

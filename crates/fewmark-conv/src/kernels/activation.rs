@@ -1,4 +1,4 @@
-//! Activations, their gradients, and the sums over planes that are the gradient to a bias.
+//! The gradients of activations, and the sums over planes that are the gradient to a bias.
 
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -8,28 +8,6 @@ use crate::Activation;
 
 /// Samples of one task of an elementwise pass.
 pub(super) const CHUNK: usize = 1 << 14;
-
-/// `y = activation(x)`.
-pub(crate) fn forward(x: &[f32], activation: Activation, y: &mut [f32]) {
-    y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(y, x)| forward_chunk(x, activation, y));
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
-fn forward_chunk(x: &[f32], activation: Activation, y: &mut [f32]) {
-    match activation {
-        Activation::None => y.copy_from_slice(x),
-        Activation::Relu => {
-            for (y, &x) in y.iter_mut().zip(x) {
-                *y = Activation::Relu.apply(x);
-            }
-        }
-        Activation::LeakyRelu(slope) => {
-            for (y, &x) in y.iter_mut().zip(x) {
-                *y = Activation::LeakyRelu(slope).apply(x);
-            }
-        }
-    }
-}
 
 /// `dx = dy activation'(x)`, with the sign of `x` read from the activation's output `y`.
 pub(crate) fn gradient(dy: &[f32], y: &[f32], activation: Activation, dx: &mut [f32]) {

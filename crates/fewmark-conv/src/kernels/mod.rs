@@ -4,4 +4,10 @@
 //! taken in an order that does not depend on the number of threads.
 
 pub(crate) mod activation;
+pub(crate) mod adam;
+pub(crate) mod batch_norm;
+pub(crate) mod interpolate;
+mod planes;
+pub(crate) mod pool;
+pub(crate) mod softmax;
 mod sum;

@@ -8,6 +8,7 @@ const LANES: usize = 32;
 
 /// The sum of `N` terms of each of the first `len` indices; `terms` gives those of one index.
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "a lane of every sum at once, as vectors do it")]
 pub(super) fn sums<const N: usize>(len: usize, terms: impl Fn(usize) -> [f32; N]) -> [f64; N] {
     let mut sums = [0.0; N];
     for start in (0..len).step_by(BLOCK) {

@@ -3,11 +3,13 @@
 //! A layer's rank `R` is that of its tensors: 4 for images, 5 for volumes. Sizes in configurations are always along z, y
 //! and x, and a layer of rank 4 does not look at z, so one configuration serves both.
 
+mod batch_norm;
 mod conv;
 mod conv_transpose;
 
 use burn::module::Initializer;
 
+pub use batch_norm::{BatchNorm, BatchNormConfig};
 pub use conv::{Conv, Conv2d, Conv3d, ConvConfig};
 pub use conv_transpose::{ConvTranspose, ConvTranspose2d, ConvTranspose3d, ConvTransposeConfig};
 

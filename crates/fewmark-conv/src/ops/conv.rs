@@ -11,7 +11,7 @@ use burn_flex::FlexTensor;
 
 use super::{
     composed,
-    flex::{contiguous, dims, filled, runs_on, samples, spatial},
+    flex::{contiguous, filled, runs_on, samples, shape, spatial},
     record::{Saved, record},
 };
 use crate::{
@@ -204,11 +204,7 @@ impl Call {
     }
 
     fn tensor_shape(&self, channels: usize, size: [usize; 3]) -> Shape {
-        if self.rank == 4 {
-            Shape::from(dims::<4>(self.shape.batch, channels, size))
-        } else {
-            Shape::from(dims::<5>(self.shape.batch, channels, size))
-        }
+        shape(self.rank, self.shape.batch, channels, size)
     }
 
     fn run(&self, x: FlexTensor, weights: FlexTensor, bias: Option<FlexTensor>) -> FlexTensor {

@@ -1,18 +1,18 @@
 //! The way into and out of the tensors of Burn's CPU backend.
 
 use burn::{
-    backend::DispatchDevice,
+    backend::{DispatchDevice, TensorMetadata},
     tensor::{DType, Shape, Tensor, TensorData},
 };
 use burn_flex::FlexTensor;
 
 /// Whether the kernels of this crate run on a tensor: it lies on the CPU and holds f32.
-pub(super) fn runs_on<const R: usize>(x: &Tensor<R>) -> bool {
+pub(crate) fn runs_on<const R: usize>(x: &Tensor<R>) -> bool {
     x.dtype() == DType::F32 && matches!(x.device().inner().as_dispatch(), DispatchDevice::Flex(_))
 }
 
 /// The tensor with its samples one after another, copied only if they are not.
-pub(super) fn contiguous(x: FlexTensor) -> FlexTensor {
+pub(crate) fn contiguous(x: FlexTensor) -> FlexTensor {
     match x.as_slice::<f32>() {
         Some(_) => x,
         None => x.to_contiguous(),
@@ -20,14 +20,19 @@ pub(super) fn contiguous(x: FlexTensor) -> FlexTensor {
 }
 
 /// The samples of a [contiguous] tensor.
-pub(super) fn samples(x: &FlexTensor) -> &[f32] {
+pub(crate) fn samples(x: &FlexTensor) -> &[f32] {
     x.as_slice().expect("a contiguous tensor of f32")
 }
 
 /// A tensor of the samples that `fill` writes over zeros.
-pub(super) fn filled(shape: Shape, fill: impl FnOnce(&mut [f32])) -> FlexTensor {
+pub(crate) fn filled(shape: Shape, fill: impl FnOnce(&mut [f32])) -> FlexTensor {
     let mut samples = vec![0.0; shape.num_elements()];
     fill(&mut samples);
+    tensor(samples, shape)
+}
+
+/// A tensor of its samples in row-major order.
+pub(super) fn tensor(samples: Vec<f32>, shape: Shape) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(samples, shape))
 }
 
@@ -40,8 +45,18 @@ pub(super) fn spatial(dims: &[usize]) -> [usize; 3] {
     }
 }
 
-/// The sizes of a tensor of rank `R` from those of its parts; the inverse of [`spatial`].
-pub(super) fn dims<const R: usize>(batch: usize, channels: usize, [z, y, x]: [usize; 3]) -> [usize; R] {
-    let all = [batch, channels, z, y, x];
-    std::array::from_fn(|axis| if axis < 2 { all[axis] } else { all[axis + 5 - R] })
+/// The shape of a tensor of rank 4 or 5 with other sizes along z, y and x; the inverse of [`spatial`].
+pub(super) fn shape(rank: usize, batch: usize, channels: usize, [z, y, x]: [usize; 3]) -> Shape {
+    if rank == 4 { Shape::from([batch, channels, y, x]) } else { Shape::from([batch, channels, z, y, x]) }
+}
+
+/// The shape of a tensor with other sizes along z, y and x.
+pub(super) fn with_size(x: &FlexTensor, size: [usize; 3]) -> Shape {
+    let given = x.shape();
+    shape(given.num_dims(), given[0], given[1], size)
+}
+
+/// Voxels of one channel of an image.
+pub(super) fn plane(x: &FlexTensor) -> usize {
+    x.shape()[2..].iter().product()
 }

@@ -4,11 +4,22 @@
 //! autodiff nothing is kept. On any other device, or with any other type of number, the same functions are [`composed`]
 //! of Burn's own operations.
 //!
+//! Activations on their own and concatenation are Burn's: they are as fast as memory there.
+//!
 //! Like Burn's own, they panic when the shapes of their arguments do not fit.
 
+mod batch_norm;
 pub mod composed;
 mod conv;
 mod flex;
+mod interpolate;
+mod pool;
 mod record;
+mod softmax;
 
+pub use batch_norm::{batch_norm, channel_affine};
 pub use conv::{ConvOptions, conv, conv_transpose};
+pub(crate) use flex::{contiguous, filled, runs_on, samples};
+pub use interpolate::interpolate_linear;
+pub use pool::{PoolOptions, max_pool};
+pub use softmax::softmax;

@@ -15,7 +15,7 @@ pub(crate) fn random<const R: usize>(dims: [usize; R]) -> Tensor<R> {
 
 /// The samples of a tensor.
 pub(crate) fn values<const R: usize>(x: &Tensor<R>) -> Vec<f32> {
-    x.to_data().try_to_vec().unwrap()
+    x.to_data().try_to_vec().expect("a tensor of f32")
 }
 
 /// The largest difference between two tensors over the largest absolute value of the second.
@@ -39,7 +39,7 @@ pub(crate) trait Leaf {
 
 impl<const R: usize> Leaf for Tensor<R> {
     fn gradient(&self, grads: &Gradients) -> Vec<f32> {
-        values(&self.grad(grads).unwrap())
+        values(&self.grad(grads).expect("a leaf of the graph"))
     }
 }
 
