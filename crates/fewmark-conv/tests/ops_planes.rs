@@ -2,11 +2,13 @@
 
 mod common;
 
-use burn::tensor::{Device, Distribution, Tensor, TensorData, module::interpolate, ops};
+use burn::tensor::{DType, Device, Distribution, Tensor, TensorData, module::interpolate, ops};
 use common::{check, random, relative, values};
 use fewmark_conv::{
     Activation,
-    ops::{PoolOptions, batch_norm, channel_affine, composed, interpolate_linear, max_pool, softmax},
+    ops::{
+        ConvOptions, PoolOptions, batch_norm, channel_affine, composed, conv, interpolate_linear, max_pool, softmax,
+    },
 };
 
 const ACTIVATIONS: [Activation; 3] = [Activation::None, Activation::Relu, Activation::LeakyRelu(0.2)];
@@ -149,4 +151,26 @@ fn views_are_read_as_what_they_are() {
     assert_eq!(values(&pooled), values(&composed::max_pool(x.clone(), PoolOptions::HALVES)));
     let ours = interpolate_linear(x.clone(), [1, 5, 5], false);
     assert!(relative(&ours, &composed::interpolate_linear(x, [1, 5, 5], false)) < 1e-5);
+}
+
+#[test]
+fn other_types_of_numbers_are_left_to_burn() {
+    let (x, weights, one) = (random([2, 4, 6, 8]), random([3, 4, 3, 3]), random([4]));
+    let options = ConvOptions::same([1, 3, 3]);
+    let [double, double_weights] = [x.clone(), weights.clone()].map(|tensor| tensor.cast(DType::F64));
+    let double_one = one.clone().cast(DType::F64);
+    let agree = |single: Tensor<4>, double: Tensor<4>| {
+        assert_eq!((single.dtype(), double.dtype()), (DType::F32, DType::F64));
+        assert!(relative(&single, &double.cast(DType::F32)) < 1e-5);
+    };
+    let relu = Activation::Relu;
+    agree(conv(x.clone(), weights, None, options, relu), conv(double.clone(), double_weights, None, options, relu));
+    agree(
+        channel_affine(x.clone(), one.clone(), one, relu),
+        channel_affine(double.clone(), double_one.clone(), double_one, relu),
+    );
+    agree(max_pool(x.clone(), PoolOptions::HALVES), max_pool(double.clone(), PoolOptions::HALVES));
+    let double_size = [1, 12, 16];
+    agree(interpolate_linear(x.clone(), double_size, false), interpolate_linear(double.clone(), double_size, false));
+    agree(softmax(x, 2), softmax(double, 2));
 }

@@ -51,15 +51,21 @@ impl Windows {
 
     fn max_gradient_plane(&self, dy: &[f32], x: &[f32], y: &[f32], dx: &mut [f32]) {
         let [_, height, width] = self.input;
-        let [slices, rows, columns] = self.output();
+        let [_, rows, columns] = self.output();
         let along_x: Vec<_> = (0..columns).map(|column| self.range(2, column)).collect();
-        for (at, (dy, y)) in dy.chunks_exact(columns).zip(y.chunks_exact(columns)).enumerate().take(slices * rows) {
+        for (at, (dy, y)) in dy.chunks_exact(columns).zip(y.chunks_exact(columns)).enumerate() {
             let (along_z, along_y) = (self.range(0, at / rows), self.range(1, at % rows));
             for ((&dy, &y), along_x) in dy.iter().zip(y).zip(&along_x) {
-                let lines = along_z.clone().flat_map(|z| along_y.clone().map(move |y| (z * height + y) * width));
-                let mut voxels = lines.flat_map(|line| line + along_x.start..line + along_x.end);
-                if let Some(largest) = voxels.find(|&voxel| x[voxel] == y) {
-                    dx[largest] += dy;
+                'window: for z in along_z.clone() {
+                    for row in along_y.clone() {
+                        let line = (z * height + row) * width;
+                        for voxel in line + along_x.start..line + along_x.end {
+                            if x[voxel] == y {
+                                dx[voxel] += dy;
+                                break 'window;
+                            }
+                        }
+                    }
                 }
             }
         }

@@ -133,7 +133,7 @@ pub fn interpolate_linear<const R: usize>(x: Tensor<R>, size: [usize; 3], align_
             matrix[row * from + below as usize] += 1.0 - weight;
             matrix[row * from + (below as usize + 1).min(from - 1)] += weight;
         }
-        let matrix = Tensor::<2>::from_data(TensorData::new(matrix, [to, from]), &x.device());
+        let matrix = Tensor::<2>::from_data(TensorData::new(matrix, [to, from]), &x.device()).cast(x.dtype());
         // The axis in front of the rows of a matrix of all other voxels.
         let x = x.swap_dims(0, axis);
         let mut dims = x.dims();
