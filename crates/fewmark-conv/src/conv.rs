@@ -40,9 +40,9 @@ impl Activation {
 }
 
 /// Adds the bias and applies the activation.
-struct Affine<'a> {
-    bias: Option<&'a [f32]>,
-    activation: Activation,
+pub(crate) struct Affine<'a> {
+    pub(crate) bias: Option<&'a [f32]>,
+    pub(crate) activation: Activation,
 }
 
 impl Finish for Affine<'_> {

@@ -12,21 +12,35 @@ use crate::staging::{Band, Source, Staged};
 
 /// What is done to the results of a job, while they are in the cache.
 pub(crate) trait Finish: Sync {
-    /// `channels` hold the voxels from `first_voxel` on, of the channels from `first_channel` on, of image `image`.
+    /// Changes the results of a job in place.
     fn finish<S: Simd>(&self, simd: S, results: &mut Results<'_>);
 }
 
 /// The results of a job: some voxels of some channels of one image.
 pub(crate) struct Results<'a> {
-    pub(crate) image: usize,
+    image: usize,
     /// Group of the channels
     group: usize,
-    /// Of all groups
+    /// Among those of all groups
     pub(crate) first_channel: usize,
     /// Within a channel
-    pub(crate) first_voxel: usize,
+    first_voxel: usize,
+    /// Channels of an image
+    all_channels: usize,
+    /// Voxels of a channel
+    channel_len: usize,
     /// The voxels of each channel
     pub(crate) channels: Vec<&'a mut [f32]>,
+}
+
+impl Results<'_> {
+    /// Calls `f` with each channel's results and the index of their first sample among all results.
+    #[inline(always)]
+    pub(crate) fn for_each_channel(&mut self, mut f: impl FnMut(usize, &mut [f32])) {
+        for (i, channel) in self.channels.iter_mut().enumerate() {
+            f((self.image * self.all_channels + self.first_channel + i) * self.channel_len + self.first_voxel, channel);
+        }
+    }
 }
 
 /// A correlation, how to compute it, and its operands.
@@ -117,8 +131,10 @@ impl<X: Source, F: Finish> Pass<'_, X, F> {
         first_voxel: usize,
         channels: Vec<&'c mut [f32]>,
     ) -> Results<'c> {
-        let (image, group) = (images / self.correlation.groups, images % self.correlation.groups);
-        Results { image, group, first_channel: group * self.correlation.sinks + first, first_voxel, channels }
+        let c = self.correlation;
+        let (image, group) = (images / c.groups, images % c.groups);
+        let (first_channel, all_channels) = (group * c.sinks + first, c.groups * c.sinks);
+        Results { image, group, first_channel, first_voxel, all_channels, channel_len: c.sink_len(), channels }
     }
 
     fn compute(

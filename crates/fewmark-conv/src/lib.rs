@@ -7,6 +7,7 @@ mod engine;
 mod error;
 mod kernels;
 mod level;
+mod mumford_shah;
 pub mod nn;
 pub mod ops;
 pub mod optim;

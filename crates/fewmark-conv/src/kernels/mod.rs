@@ -6,6 +6,7 @@
 pub(crate) mod activation;
 pub(crate) mod adam;
 pub(crate) mod batch_norm;
+pub(crate) mod elementwise;
 pub(crate) mod interpolate;
 mod planes;
 pub(crate) mod pool;
