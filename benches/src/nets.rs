@@ -1,10 +1,11 @@
 //! Convolutions and whole networks.
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams};
-use burn::tensor::activation::softmax;
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use fewmark_conv::nn::{Conv, ConvConfig};
+use fewmark_conv::ops::softmax;
+use fewmark_conv::optim::AdamConfig;
 use fewmark_nets::{MsNet, MsNetConfig, UNet, UNetConfig};
 
 use crate::case::{Case, Failure, Work};
@@ -140,7 +141,7 @@ fn network_cases<const R: usize, N: Network<R>>(
         let device = Device::flex().autodiff();
         let (mut network, x) = (Some(make(&device)?), normal(shape, &device));
         let truth = one_hot(shape, classes, &device);
-        let mut adam = AdamConfig::new().with_epsilon(1e-8).init();
+        let mut adam = AdamConfig::new().init();
         Ok(Box::new(move || {
             let current = network.take().ok_or("an earlier step failed")?;
             let loss = dice_loss(current.logits(x.clone()), truth.clone());

@@ -51,6 +51,8 @@ pub(crate) struct Compute<'a, 'b, 'c> {
     pub(crate) first: usize,
     /// Staged sources of the group
     pub(crate) sources: &'a [f32],
+    /// What is added to each output channel, from the first one here on
+    pub(crate) bias: Option<&'a [f32]>,
     /// Memory for [`Place::results_len`] samples
     pub(crate) results: &'a mut [f32],
     /// The voxels of the band of each output channel
@@ -69,7 +71,8 @@ impl WithSimd for Compute<'_, '_, '_> {
                 let values = part.of(self.group, self.first + t * tile);
                 let left = Left { values, rows: channels.len(), row: part.sink };
                 let factors = Factors { left, right: self.sources, segments: &segments, steps: &steps };
-                compute_part(simd, &self.place, part, &factors, self.results, channels);
+                let bias = self.bias.map(|bias| &bias[t * tile..]);
+                compute_part(simd, &self.place, part, &factors, bias, self.results, channels);
             }
         }
     }
@@ -82,6 +85,7 @@ fn compute_part<S: Simd>(
     place: &Place<'_>,
     part: &PartWeights<'_>,
     factors: &Factors<'_>,
+    bias: Option<&[f32]>,
     results: &mut [f32],
     channels: &mut [&mut [f32]],
 ) {
@@ -93,10 +97,10 @@ fn compute_part<S: Simd>(
     for plane in band.planes.0..band.planes.1.min(planes) {
         let start = (plane - band.planes.0) * staged.plane();
         match tile {
-            8 => sweep::<S, 8, 3>(simd, factors, start, run, results),
-            4 if S::REGISTER_COUNT >= 32 => sweep::<S, 4, 6>(simd, factors, start, run, results),
-            4 => sweep::<S, 4, 2>(simd, factors, start, run, results),
-            _ => sweep::<S, 1, 6>(simd, factors, start, run, results),
+            8 => sweep::<S, 8, 3>(simd, factors, start, bias, run, results),
+            4 if S::REGISTER_COUNT >= 32 => sweep::<S, 4, 6>(simd, factors, start, bias, run, results),
+            4 => sweep::<S, 4, 2>(simd, factors, start, bias, run, results),
+            _ => sweep::<S, 1, 6>(simd, factors, start, bias, run, results),
         }
         for (result, channel) in results.chunks_exact(run).zip(channels.iter_mut()) {
             for row in band.rows.0..band.rows.1.min(rows) {
@@ -122,21 +126,22 @@ fn sweep<S: Simd, const ROWS: usize, const N: usize>(
     simd: S,
     factors: &Factors<'_>,
     start: usize,
+    bias: Option<&[f32]>,
     run: usize,
     results: &mut [f32],
 ) {
     let vectors = run / S::F32_LANES;
     let mut at = 0;
     while vectors - at >= N {
-        stretch::<S, ROWS, N>(simd, factors, start, at, run, results);
+        stretch::<S, ROWS, N>(simd, factors, start, bias, at, run, results);
         at += N;
     }
     while vectors - at >= 2 {
-        stretch::<S, ROWS, 2>(simd, factors, start, at, run, results);
+        stretch::<S, ROWS, 2>(simd, factors, start, bias, at, run, results);
         at += 2;
     }
     if at < vectors {
-        stretch::<S, ROWS, 1>(simd, factors, start, at, run, results);
+        stretch::<S, ROWS, 1>(simd, factors, start, bias, at, run, results);
     }
 }
 
@@ -146,6 +151,7 @@ fn stretch<S: Simd, const ROWS: usize, const N: usize>(
     simd: S,
     factors: &Factors<'_>,
     start: usize,
+    bias: Option<&[f32]>,
     vector: usize,
     run: usize,
     results: &mut [f32],
@@ -154,7 +160,8 @@ fn stretch<S: Simd, const ROWS: usize, const N: usize>(
     let at = vector * lanes;
     let factors = Factors { right: &factors.right[start + at..], ..*factors };
     let columns = std::array::from_fn(|n| n * lanes);
-    tile::tile::<S, ROWS, N>(simd, &factors, columns, |m, n, sum| {
+    let bias = |m: usize| bias.map_or(0.0, |bias| bias[m.min(bias.len() - 1)]);
+    tile::tile::<S, ROWS, N>(simd, &factors, columns, bias, |m, n, sum| {
         tile::store::<S>(&mut results[m * run + at + n * lanes..][..lanes], sum);
     });
 }

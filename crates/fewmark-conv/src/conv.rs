@@ -15,7 +15,7 @@ pub enum Activation {
     /// Nothing
     #[default]
     None,
-    /// `max(y, 0)`
+    /// `y` where it is not negative, 0 elsewhere; what is not a number stays so
     Relu,
     /// `y` where positive, `slope y` elsewhere
     LeakyRelu(f32),
@@ -27,7 +27,14 @@ impl Activation {
     pub fn apply(self, y: f32) -> f32 {
         match self {
             Self::None => y,
-            Self::Relu => y.max(0.0),
+            // `max` would turn what is not a number into 0, and hide that a training diverged.
+            Self::Relu => {
+                if y < 0.0 {
+                    0.0
+                } else {
+                    y
+                }
+            }
             Self::LeakyRelu(slope) => {
                 if y > 0.0 {
                     y
@@ -39,27 +46,54 @@ impl Activation {
     }
 }
 
-/// Adds the bias and applies the activation.
-pub(crate) struct Affine<'a> {
-    pub(crate) bias: Option<&'a [f32]>,
-    pub(crate) activation: Activation,
+impl Finish for Activation {
+    #[inline(always)]
+    fn finish<S: Simd>(&self, _: S, results: &mut Results<'_>) {
+        // Told apart outside the loops, so that each is a loop of one simple operation.
+        match *self {
+            Self::None => {}
+            Self::Relu => results.for_each_channel(|_, y| y.iter_mut().for_each(|y| *y = Self::Relu.apply(*y))),
+            leaky => results.for_each_channel(|_, y| y.iter_mut().for_each(|y| *y = leaky.apply(*y))),
+        }
+    }
+}
+
+/// A factor and a summand for each channel, and an activation: a normalisation whose statistics are known.
+struct Affine<'a> {
+    scale: &'a [f32],
+    shift: &'a [f32],
+    activation: Activation,
 }
 
 impl Finish for Affine<'_> {
     #[inline(always)]
-    fn finish<S: Simd>(&self, _: S, results: &mut Results<'_>) {
-        if self.bias.is_none() && self.activation == Activation::None {
-            return;
-        }
+    fn finish<S: Simd>(&self, simd: S, results: &mut Results<'_>) {
         for (i, channel) in results.channels.iter_mut().enumerate() {
-            let bias = self.bias.map_or(0.0, |bias| bias[results.first_channel + i]);
-            match self.activation {
-                Activation::None => channel.iter_mut().for_each(|y| *y += bias),
-                Activation::Relu => channel.iter_mut().for_each(|y| *y = (*y + bias).max(0.0)),
-                activation => channel.iter_mut().for_each(|y| *y = activation.apply(*y + bias)),
-            }
+            let (scale, shift) = (self.scale[results.first_channel + i], self.shift[results.first_channel + i]);
+            channel.iter_mut().for_each(|y| *y = scale * *y + shift);
         }
+        self.activation.finish(simd, results);
     }
+}
+
+/// `y = activation(scale conv(x, weights) + shift)`, with one `scale` and one `shift` for each output channel.
+///
+/// # Panics
+/// If a slice has not the length that `shape` says.
+#[track_caller]
+pub fn forward_affine(
+    shape: &ConvShape,
+    x: &[f32],
+    weights: &[f32],
+    [scale, shift]: [&[f32]; 2],
+    activation: Activation,
+    y: &mut [f32],
+) {
+    check(shape, x.len(), weights.len(), y.len());
+    let correlation = Correlation::forward(shape);
+    let recipe = Recipe::design(&correlation, Level::current());
+    let finish = Affine { scale, shift, activation };
+    Pass { correlation: &correlation, recipe, source: x, weights, bias: None, finish }.run(y);
 }
 
 /// `y = activation(conv(x, weights) + bias)`.
@@ -78,8 +112,27 @@ pub fn forward(
     check(shape, x.len(), weights.len(), y.len());
     let correlation = Correlation::forward(shape);
     let recipe = Recipe::design(&correlation, Level::current());
-    let finish = Affine { bias, activation };
-    Pass { correlation: &correlation, recipe, source: x, weights, finish }.run(y);
+    Pass { correlation: &correlation, recipe, source: x, weights, bias, finish: activation }.run(y);
+}
+
+/// `y = activation(conv_transpose(x, weights) + bias)`, where `shape` is the convolution whose input gradient this is: `x` has the
+/// size of its output and `y` that of its input.
+///
+/// # Panics
+/// If a slice has not the length that `shape` says.
+#[track_caller]
+pub fn transposed(
+    shape: &ConvShape,
+    x: &[f32],
+    weights: &[f32],
+    bias: Option<&[f32]>,
+    activation: Activation,
+    y: &mut [f32],
+) {
+    check(shape, y.len(), weights.len(), x.len());
+    let correlation = Correlation::input_gradient(shape);
+    let recipe = Recipe::design(&correlation, Level::current());
+    Pass { correlation: &correlation, recipe, source: x, weights, bias, finish: activation }.run(y);
 }
 
 /// The gradient to the input, `dx`, of a loss whose gradient to the convolution's output is `dy`.
@@ -88,11 +141,7 @@ pub fn forward(
 /// If a slice has not the length that `shape` says.
 #[track_caller]
 pub fn input_gradient(shape: &ConvShape, dy: &[f32], weights: &[f32], dx: &mut [f32]) {
-    check(shape, dx.len(), weights.len(), dy.len());
-    let correlation = Correlation::input_gradient(shape);
-    let recipe = Recipe::design(&correlation, Level::current());
-    let finish = Affine { bias: None, activation: Activation::None };
-    Pass { correlation: &correlation, recipe, source: dy, weights, finish }.run(dx);
+    transposed(shape, dy, weights, None, Activation::None, dx);
 }
 
 /// The gradient to the weights, `dw`, of a loss whose gradient to the convolution's output is `dy`.

@@ -49,6 +49,8 @@ pub(crate) struct Pass<'a, X, F> {
     pub(crate) recipe: Recipe,
     pub(crate) source: X,
     pub(crate) weights: &'a [f32],
+    /// What is added to each sink channel
+    pub(crate) bias: Option<&'a [f32]>,
     pub(crate) finish: F,
 }
 
@@ -146,8 +148,9 @@ impl<X: Source, F: Finish> Pass<'_, X, F> {
         results: &mut Results<'_>,
     ) {
         let first = results.first_channel - results.group * self.correlation.sinks;
+        let bias = self.bias.map(|bias| &bias[results.first_channel..]);
         let (group, channels) = (results.group, &mut results.channels);
-        self.recipe.level.run(Compute { place, parts, group, first, sources, results: runs, channels });
+        self.recipe.level.run(Compute { place, parts, group, first, sources, bias, results: runs, channels });
         self.recipe.level.run(Finishing { finish: &self.finish, results });
     }
 

@@ -11,7 +11,7 @@
 use pulp::Simd;
 
 use crate::ConvShape;
-use crate::conv::{Activation, Affine, weight_gradient};
+use crate::conv::{Activation, weight_gradient};
 use crate::correlation::Correlation;
 use crate::engine::{Finish, Pass, Results};
 use crate::kernels::{elementwise, softmax};
@@ -73,10 +73,11 @@ impl Update<'_> {
         let correlation = Correlation::input_gradient(shape);
         let recipe = Recipe::design(&correlation, Level::current());
         let source = Product(self.v, self.w);
-        let finish = Affine { bias: None, activation: Activation::Relu };
-        Pass { correlation: &correlation, recipe, source, weights: self.t1, finish }.run(hidden);
+        let finish = Activation::Relu;
+        Pass { correlation: &correlation, recipe, source, weights: self.t1, bias: None, finish }.run(hidden);
         let source = &*hidden;
-        Pass { correlation: &correlation, recipe, source, weights: self.t2, finish: Combine(self) }.run(out);
+        Pass { correlation: &correlation, recipe, source, weights: self.t2, bias: None, finish: Combine(self) }
+            .run(out);
     }
 
     /// Fills the gradients, from that to the update, `g`, and the field `hidden` of the forward pass.
@@ -88,12 +89,13 @@ impl Update<'_> {
         to.t2.iter_mut().for_each(|weight| *weight *= c);
         let mut to_hidden = vec![0.0; g.len()];
         let finish = WherePositive { field: hidden, factor: c };
-        Pass { correlation: &correlation, recipe, source: g, weights: self.t2, finish }.run(&mut to_hidden);
+        Pass { correlation: &correlation, recipe, source: g, weights: self.t2, bias: None, finish }.run(&mut to_hidden);
         let product = to.w;
         elementwise::for_each([&mut *product], [self.v, self.w], |[product], [v, w]| *product = v * w);
         weight_gradient(shape, &to_hidden, product, to.t1);
-        let finish = Affine { bias: None, activation: Activation::None };
-        Pass { correlation: &correlation, recipe, source: &*to_hidden, weights: self.t1, finish }.run(product);
+        let finish = Activation::None;
+        Pass { correlation: &correlation, recipe, source: &*to_hidden, weights: self.t1, bias: None, finish }
+            .run(product);
         elementwise::for_each(
             [to.base, to.u, to.v, product],
             [g, self.u, self.v, self.w],
@@ -169,7 +171,7 @@ impl Labels<'_> {
         // The softmax needs all channels of a voxel in one job.
         let recipe = Recipe { division: bands(&correlation), ..Recipe::design(&correlation, Level::current()) };
         let finish = Softmax(self);
-        Pass { correlation: &correlation, recipe, source: Sides(self.v), weights: self.k, finish }.run(out);
+        Pass { correlation: &correlation, recipe, source: Sides(self.v), weights: self.k, bias: None, finish }.run(out);
     }
 
     /// Fills the gradients, from that to the new soft labels, `g`, and these labels, `labels`.
@@ -194,7 +196,7 @@ impl Labels<'_> {
         let correlation = Correlation::input_gradient(shape);
         let recipe = Recipe::design(&correlation, Level::current());
         let source = to_conv.as_slice();
-        Pass { correlation: &correlation, recipe, source, weights: self.k, finish: Scaled(-2.0) }.run(to.v);
+        Pass { correlation: &correlation, recipe, source, weights: self.k, bias: None, finish: Scaled(-2.0) }.run(to.v);
     }
 }
 

@@ -13,6 +13,9 @@ const JOBS: usize = 8;
 /// Weights from which reading all of them for every band costs more than staging all sources once for every job.
 const MANY_WEIGHTS: usize = 64 * 1024;
 
+/// How many times more samples jobs of tiles may read than jobs of bands, which read some sources twice.
+const TILES_ADVANTAGE: usize = 2;
+
 /// Samples of all staged sources beyond which no copy is shared between jobs.
 const SHARED_SAMPLES: usize = 16 << 20;
 
@@ -53,9 +56,27 @@ impl Recipe {
             _ => level.rows(),
         };
         let tiles = correlation.groups * correlation.sinks.div_ceil(tile);
-        let channels = weights >= MANY_WEIGHTS && shared <= SHARED_SAMPLES && tiles >= JOBS;
-        let division = if channels { Division::Channels } else { bands(correlation) };
+        let bands = bands(correlation);
+        // Samples that all jobs read: for every band all weights, or for every tile all sources.
+        let read_by_bands = band_count(correlation, bands) * correlation.batch * correlation.groups * weights;
+        let read_by_tiles = tiles * shared / correlation.groups;
+        let channels = weights >= MANY_WEIGHTS
+            && shared <= SHARED_SAMPLES
+            && tiles >= JOBS
+            && read_by_tiles <= TILES_ADVANTAGE * read_by_bands;
+        let division = if channels { Division::Channels } else { bands };
         Self { level, division, tile }
+    }
+}
+
+/// Bands of one image.
+fn band_count(correlation: &Correlation, division: Division) -> usize {
+    let [planes, rows, _] = correlation.positions();
+    match division {
+        Division::Bands { planes: each_planes, rows: each_rows } => {
+            planes.div_ceil(each_planes) * rows.div_ceil(each_rows)
+        }
+        Division::Channels => 1,
     }
 }
 

@@ -36,21 +36,21 @@ fn for_each_product(shape: &ConvShape, mut visit: impl FnMut(usize, usize, usize
 }
 
 /// The convolution of `x` with `weights`.
-pub fn forward(shape: &ConvShape, x: &[f32], weights: &[f32]) -> Vec<f64> {
+pub(crate) fn forward(shape: &ConvShape, x: &[f32], weights: &[f32]) -> Vec<f64> {
     let mut y = vec![0.0; shape.output_len()];
     for_each_product(shape, |i, k, o| y[o] += f64::from(x[i]) * f64::from(weights[k]));
     y
 }
 
 /// The gradient to the input of a loss whose gradient to the output is `dy`.
-pub fn input_gradient(shape: &ConvShape, dy: &[f32], weights: &[f32]) -> Vec<f64> {
+pub(crate) fn input_gradient(shape: &ConvShape, dy: &[f32], weights: &[f32]) -> Vec<f64> {
     let mut dx = vec![0.0; shape.input_len()];
     for_each_product(shape, |i, k, o| dx[i] += f64::from(dy[o]) * f64::from(weights[k]));
     dx
 }
 
 /// The gradient to the weights of a loss whose gradient to the output is `dy`.
-pub fn weight_gradient(shape: &ConvShape, x: &[f32], dy: &[f32]) -> Vec<f64> {
+pub(crate) fn weight_gradient(shape: &ConvShape, x: &[f32], dy: &[f32]) -> Vec<f64> {
     let mut dw = vec![0.0; shape.weights_len()];
     for_each_product(shape, |i, k, o| dw[k] += f64::from(x[i]) * f64::from(dy[o]));
     dw

@@ -11,12 +11,25 @@ use crate::correlation::{Correlation, Tap};
 pub(crate) trait Source: Sync {
     /// Fills `row` with the samples from index `at` on, all of one row of one channel.
     fn read(&self, at: usize, row: &mut [f32]);
+
+    /// Fills `row` with every `step`-th sample from index `at` on; `line` is memory to work in.
+    #[inline(always)]
+    fn read_every(&self, step: usize, at: usize, row: &mut [f32], line: &mut Vec<f32>) {
+        line.resize((row.len() - 1) * step + 1, 0.0);
+        self.read(at, line);
+        pick(line, step, row);
+    }
 }
 
 impl Source for &[f32] {
     #[inline(always)]
     fn read(&self, at: usize, row: &mut [f32]) {
         row.copy_from_slice(&self[at..][..row.len()]);
+    }
+
+    #[inline(always)]
+    fn read_every(&self, step: usize, at: usize, row: &mut [f32], _: &mut Vec<f32>) {
+        pick(&self[at..][..(row.len() - 1) * step + 1], step, row);
     }
 }
 
@@ -139,12 +152,26 @@ impl Staged {
             if step == 1 {
                 source.read(channel + row + from, out);
             } else {
-                line.resize((count - 1) * step + 1, 0.0);
-                source.read(channel + row + from, line);
-                for (out, sample) in out.iter_mut().zip(line.iter().step_by(step)) {
-                    *out = *sample;
-                }
+                source.read_every(step, channel + row + from, out, line);
             }
         });
+    }
+}
+
+/// Takes every `step`-th sample of a line, the first and the last included.
+#[inline(always)]
+fn pick(line: &[f32], step: usize, row: &mut [f32]) {
+    if step == 2 {
+        // A step that the compiler knows, so that it moves whole vectors.
+        let (pairs, last) = line.as_chunks::<2>();
+        let (row, behind) = row.split_at_mut(pairs.len());
+        for (to, pair) in row.iter_mut().zip(pairs) {
+            *to = pair[0];
+        }
+        behind.copy_from_slice(last);
+    } else {
+        for (to, sample) in row.iter_mut().zip(line.iter().step_by(step)) {
+            *to = *sample;
+        }
     }
 }

@@ -12,7 +12,7 @@ use pulp::Simd;
 pub(crate) struct Left<'a> {
     /// Starts with the first step of the first segment of the first row
     pub(crate) values: &'a [f32],
-    /// Rows that there are. Those of a tile beyond them repeat the last one, and nothing reads their results.
+    /// Rows that there are. Those of a tile beyond them repeat the last one, and their results go nowhere.
     pub(crate) rows: usize,
     /// Values from one row to the next
     pub(crate) row: usize,
@@ -40,17 +40,17 @@ pub(crate) fn store<S: Simd>(samples: &mut [f32], vector: S::f32s) {
     S::as_mut_simd_f32s(samples).0[0] = vector;
 }
 
-/// Computes `ROWS` rows of `N` vectors, and hands row `m`, vector `n` to `put`.
+/// Computes `ROWS` rows of `N` vectors, the sums of row `m` starting from `start(m)`, and hands row `m`, vector `n` to `put`.
 #[inline(always)]
 pub(crate) fn tile<S: Simd, const ROWS: usize, const N: usize>(
     simd: S,
     factors: &Factors<'_>,
     columns: [usize; N],
+    start: impl Fn(usize) -> f32,
     mut put: impl FnMut(usize, usize, S::f32s),
 ) {
     let Factors { left, right, segments, steps } = *factors;
-    let zero = simd.splat_f32s(0.0);
-    let mut sums = [[zero; N]; ROWS];
+    let mut sums: [[S::f32s; N]; ROWS] = std::array::from_fn(|m| [simd.splat_f32s(start(m)); N]);
     for &(in_left, in_right) in segments {
         let lefts: [&[f32]; ROWS] =
             std::array::from_fn(|m| &left.values[m.min(left.rows - 1) * left.row + in_left..][..steps.len()]);
@@ -65,7 +65,7 @@ pub(crate) fn tile<S: Simd, const ROWS: usize, const N: usize>(
             }
         }
     }
-    for (m, row) in sums.into_iter().enumerate() {
+    for (m, row) in sums.into_iter().enumerate().take(left.rows) {
         for (n, sum) in row.into_iter().enumerate() {
             put(m, n, sum);
         }

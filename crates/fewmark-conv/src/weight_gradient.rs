@@ -312,9 +312,15 @@ fn add<S: Simd, const ROWS: usize, const N: usize>(
     sums: &mut [f32],
 ) {
     let lanes = S::F32_LANES;
-    tile::tile::<S, ROWS, N>(simd, factors, columns, |m, n, sum| {
-        let to = &mut sums[m * row_len + n * lanes..][..lanes];
-        let before = tile::load::<S>(to);
-        tile::store::<S>(to, simd.add_f32s(before, sum));
-    });
+    tile::tile::<S, ROWS, N>(
+        simd,
+        factors,
+        columns,
+        |_| 0.0,
+        |m, n, sum| {
+            let to = &mut sums[m * row_len + n * lanes..][..lanes];
+            let before = tile::load::<S>(to);
+            tile::store::<S>(to, simd.add_f32s(before, sum));
+        },
+    );
 }

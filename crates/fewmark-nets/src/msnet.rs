@@ -1,14 +1,14 @@
 //! MSNet: a multigrid solver with learnt operators that segments while it solves.
 
 use burn::module::Module;
-use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 use fewmark_conv::Activation;
 use fewmark_conv::nn::{Conv, ConvConfig, ConvTranspose, ConvTransposeConfig};
+use fewmark_conv::ops::{interpolate_linear, label_update, operator_update, softmax};
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
-use crate::layers::{average_pairs, interpolate_linear, kaiming, size};
+use crate::layers::{average_pairs, kaiming, size};
 
 #[cfg(test)]
 mod tests;
@@ -211,7 +211,7 @@ impl<const R: usize> MsNet<R> {
         let w = down.operator.forward(u.clone());
         let weights = down.potential_argument(&u, &w);
         let classified = down.potential(f.clone(), u.clone(), weights, v.clone(), &self.config);
-        let residual = down.adjoint_update(rhs.clone(), u.clone(), v, w, -1.0);
+        let residual = down.update(rhs.clone(), [u.clone(), v, w], [0.0, 1.0, -1.0]);
 
         let restriction = &self.restrictions[grid.min(self.restrictions.len() - 1)];
         let coarse_f = restriction.data.forward(f.clone());
@@ -221,8 +221,8 @@ impl<const R: usize> MsNet<R> {
 
         let up = self.up.get(grid).unwrap_or(down);
         let size = size(&u);
-        let u = u + interpolate_linear(correction, &size);
-        let v = interpolate_linear(v, &size);
+        let u = u + interpolate_linear(correction, size, false);
+        let v = interpolate_linear(v, size, false);
         let u = up.solve(u, v.clone(), rhs, self.config.dt);
         let v = self.classify(up, f, u.clone(), v);
         (u, v)
@@ -245,7 +245,7 @@ impl<const R: usize> MsNet<R> {
             return (correction, self.classify(down, f, u, v));
         }
         let w = down.operator.forward(start.clone());
-        let rhs = down.adjoint_update(residual, start.clone(), v.clone(), w, 1.0);
+        let rhs = down.update(residual, [start.clone(), v.clone(), w], [0.0, 1.0, 1.0]);
         let (u, v) = self.cycle(grid, f, rhs, u, v);
         (u - start, v)
     }
@@ -266,7 +266,7 @@ impl<const R: usize> MsNet<R> {
     }
 
     fn softmax(&self, x: Tensor<R>) -> Tensor<R> {
-        softmax_channels(x, self.config.softmax_groups)
+        softmax(x, self.config.softmax_groups)
     }
 }
 
@@ -306,10 +306,6 @@ impl<const R: usize> Adjoint<R> {
         };
         Self { first: transposed(), second: transposed() }
     }
-
-    fn forward(&self, x: Tensor<R>) -> Tensor<R> {
-        self.second.forward(self.first.forward_with(x, Activation::Relu))
-    }
 }
 
 /// The operators of one grid.
@@ -338,12 +334,13 @@ impl<const R: usize> FeatureExtractor<R> {
     /// `u + dt (F - A(u; v))`
     fn solve(&self, u: Tensor<R>, v: Tensor<R>, rhs: Tensor<R>, dt: f64) -> Tensor<R> {
         let w = self.operator.forward(u.clone());
-        self.adjoint_update(u.clone() + rhs * dt, u, v, w, -dt)
+        self.update(rhs, [u, v, w], [1.0, dt, -dt])
     }
 
-    /// `base + factor (v u + L*(v w))`, which is `base + factor A(u; v)` for `w = L u`.
-    fn adjoint_update(&self, base: Tensor<R>, u: Tensor<R>, v: Tensor<R>, w: Tensor<R>, factor: f64) -> Tensor<R> {
-        base + (v.clone() * u + self.adjoint.forward(v * w)) * factor
+    /// `a u + b base + c A(u; v)` of the fields `u`, `v` and `w = L u` and the factors `a`, `b` and `c`.
+    fn update(&self, base: Tensor<R>, fields: [Tensor<R>; 3], factors: [f64; 3]) -> Tensor<R> {
+        let kernels = [self.adjoint.first.weight.val(), self.adjoint.second.weight.val()];
+        operator_update(base, fields, kernels, factors.map(|factor| factor as f32))
     }
 
     /// The `L u` that the `v`-update reads, where `w` is that of the `u`-update.
@@ -353,10 +350,7 @@ impl<const R: usize> FeatureExtractor<R> {
 
     /// `softmax((-1/2 (f - u)^2 - 1/2 w^2 - k(1 - 2 v)) / eps)` over the channels of each group.
     fn potential(&self, f: Tensor<R>, u: Tensor<R>, w: Tensor<R>, v: Tensor<R>, config: &MsNetConfig) -> Tensor<R> {
-        let coupling = self.coupling.forward(1.0 - v * 2.0);
-        let fit = f - u;
-        let energy = (fit.clone() * fit + w.clone() * w) * 0.5 + coupling;
-        softmax_channels(energy * (-1.0 / config.eps), config.softmax_groups)
+        label_update([f, u, v, w], self.coupling.weight.val(), config.eps as f32, config.softmax_groups)
     }
 }
 
@@ -376,16 +370,4 @@ impl<const R: usize> Restriction<R> {
         let conv = || config.conv([config.channels; 2], 2, device);
         Self { state: conv(), weights: own_weights.then(conv), data: conv() }
     }
-}
-
-/// Softmax over each of `groups` contiguous groups of channels.
-fn softmax_channels<const R: usize>(x: Tensor<R>, groups: usize) -> Tensor<R> {
-    if groups == 1 {
-        return softmax(x, 1);
-    }
-    let dims = x.dims();
-    let mut grouped = dims;
-    grouped[0] *= groups;
-    grouped[1] /= groups;
-    softmax(x.reshape(grouped), 1).reshape(dims)
 }

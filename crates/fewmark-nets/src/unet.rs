@@ -1,12 +1,11 @@
 //! U-Net, as its most used PyTorch implementation has it.
 
 use burn::module::Module;
-use burn::nn::{BatchNorm, BatchNormConfig};
-use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::{MaxPoolOptions, PadMode};
+use burn::tensor::ops::PadMode;
 use burn::tensor::{Device, Tensor};
-use fewmark_conv::nn::{Conv, ConvConfig, ConvTranspose, ConvTransposeConfig};
+use fewmark_conv::Activation;
+use fewmark_conv::nn::{BatchNorm, BatchNormConfig, Conv, ConvConfig, ConvTranspose, ConvTransposeConfig};
+use fewmark_conv::ops::{PoolOptions, max_pool};
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
@@ -90,7 +89,7 @@ impl UNet {
         let mut skips = Vec::with_capacity(LEVELS);
         let mut x = image;
         for (level, block) in self.encoder.iter().enumerate() {
-            let pooled = if level == 0 { x } else { max_pool2d(x, MaxPoolOptions::new([2; 2])) };
+            let pooled = if level == 0 { x } else { max_pool(x, PoolOptions::HALVES) };
             x = block.forward(pooled);
             if level + 1 < LEVELS {
                 skips.push(x.clone());
@@ -131,7 +130,7 @@ impl DoubleConv {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = relu(self.first_norm.forward(self.first.forward(x)));
-        relu(self.second_norm.forward(self.second.forward(x)))
+        let x = self.first.forward_norm(x, &self.first_norm, Activation::Relu);
+        self.second.forward_norm(x, &self.second_norm, Activation::Relu)
     }
 }

@@ -33,23 +33,6 @@ fn gradient_chunk(dy: &[f32], y: &[f32], slope: f32, dx: &mut [f32]) {
     }
 }
 
-/// `y <- activation(y + bias)`, one bias per channel, over planes of `plane` samples.
-pub(crate) fn add_bias(bias: Option<&[f32]>, plane: usize, activation: Activation, y: &mut [f32]) {
-    if bias.is_none() && activation == Activation::None {
-        return;
-    }
-    y.par_chunks_mut(plane).enumerate().for_each(|(at, y)| {
-        add_bias_plane(bias.map_or(0.0, |bias| bias[at % bias.len()]), activation, y);
-    });
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
-fn add_bias_plane(bias: f32, activation: Activation, y: &mut [f32]) {
-    for y in y {
-        *y = activation.apply(*y + bias);
-    }
-}
-
 /// `db`, the sums of `dy` over the voxels and images of every channel.
 pub(crate) fn bias_gradient(dy: &[f32], plane: usize, db: &mut [f32]) {
     let channels = db.len();

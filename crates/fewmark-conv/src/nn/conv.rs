@@ -91,22 +91,19 @@ impl<const R: usize> Conv<R> {
     pub fn forward_with(&self, x: Tensor<R>, activation: Activation) -> Tensor<R> {
         ops::conv(x, self.weight.val(), self.bias.as_ref().map(Param::val), self.options, activation)
     }
+
     /// The convolution, a normalisation of its output and an activation.
     ///
-    /// Where the normalisation does not use the batch's own statistics it is folded into weights and bias, and all is
-    /// one pass.
+    /// Where the normalisation does not use the batch's own statistics, all is one pass.
     pub fn forward_norm(&self, x: Tensor<R>, norm: &BatchNorm, activation: Activation) -> Tensor<R> {
         if norm.uses_batch(&x) {
             return norm.forward_with(self.forward(x), activation);
         }
         let (scale, shift) = norm.affine(&x.device());
-        let mut of_outputs = [1; R];
-        of_outputs[0] = self.weight.dims()[0];
-        let weight = self.weight.val() * scale.clone().reshape(of_outputs);
-        let bias = match &self.bias {
-            Some(bias) => bias.val() * scale + shift,
+        let shift = match &self.bias {
+            Some(bias) => bias.val() * scale.clone() + shift,
             None => shift,
         };
-        ops::conv(x, weight, Some(bias), self.options, activation)
+        ops::conv_affine(x, self.weight.val(), [scale, shift], self.options, activation)
     }
 }

@@ -10,13 +10,14 @@ use burn::{
 use burn_flex::FlexTensor;
 
 use super::{
+    batch_norm::ChannelOps,
     composed,
     flex::{contiguous, filled, runs_on, samples, shape, spatial},
     record::{Saved, record},
 };
 use crate::{
     Activation, ConvShape,
-    conv::{forward, input_gradient, weight_gradient},
+    conv::{forward, forward_affine, input_gradient, transposed, weight_gradient},
     kernels,
 };
 
@@ -95,28 +96,37 @@ pub fn conv<const R: usize>(
     if !(runs_on(&x) && runs_on(&weights) && bias.as_ref().is_none_or(runs_on)) {
         return composed::conv(x, weights, bias, options, activation);
     }
-    let (input, kernel) = (x.dims(), weights.dims());
-    let options = options.of_rank(R);
-    let shape = ConvShape {
-        batch: input[0],
-        in_channels: input[1],
-        out_channels: kernel[0],
-        groups: options.groups,
-        input: spatial(&input),
-        kernel: spatial(&kernel),
-        stride: options.stride,
-        padding: options.padding,
-        dilation: options.dilation,
-    };
-    assert_eq!(
-        kernel[1] * options.groups,
-        input[1],
-        "the weights are for {} channels in {} groups, the input has {}",
-        kernel[1] * options.groups,
-        options.groups,
-        input[1]
-    );
-    Call { shape, transposed: false, rank: R, activation }.dispatch(x, weights, bias)
+    Call::convolution(&x, &weights, options, activation).dispatch(x, weights, bias)
+}
+
+/// `activation(scale conv(x, weights) + shift)`, with one `scale` and one `shift` for each output channel: a convolution and a
+/// normalisation whose statistics are known.
+///
+/// The tensors are those of [`conv`], `scale` and `shift` are `[out]`.
+///
+/// # Panics
+/// If the shapes do not fit or the kernel is larger than the padded input.
+pub fn conv_affine<const R: usize>(
+    x: Tensor<R>,
+    weights: Tensor<R>,
+    [scale, shift]: [Tensor<1>; 2],
+    options: ConvOptions,
+    activation: Activation,
+) -> Tensor<R> {
+    if !(runs_on(&x) && runs_on(&weights) && runs_on(&scale) && runs_on(&shift)) {
+        let y = composed::conv(x, weights, None, options, Activation::None);
+        return composed::channel_affine(y, scale, shift, activation);
+    }
+    let call = Call::convolution(&x, &weights, options, activation).validated();
+    for channels in [&scale, &shift] {
+        assert_eq!(
+            channels.dims(),
+            [call.output_channels()],
+            "one scale and one shift for each output channel are needed"
+        );
+    }
+    let [scale, shift] = [scale, shift].map(Tensor::into_dispatch);
+    Tensor::from_dispatch(Dispatch::convolution_affine(x.into_dispatch(), weights.into_dispatch(), scale, shift, call))
 }
 
 /// `activation(conv_transpose(x, weights) + bias)`: the gradient to its input of the convolution that leads from the
@@ -174,17 +184,54 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    fn dispatch<const R: usize>(self, x: Tensor<R>, weights: Tensor<R>, bias: Option<Tensor<1>>) -> Tensor<R> {
+    /// The convolution of two tensors.
+    fn convolution<const R: usize>(
+        x: &Tensor<R>,
+        weights: &Tensor<R>,
+        options: ConvOptions,
+        activation: Activation,
+    ) -> Self {
+        let (input, kernel) = (x.dims(), weights.dims());
+        let options = options.of_rank(R);
+        let shape = ConvShape {
+            batch: input[0],
+            in_channels: input[1],
+            out_channels: kernel[0],
+            groups: options.groups,
+            input: spatial(&input),
+            kernel: spatial(&kernel),
+            stride: options.stride,
+            padding: options.padding,
+            dilation: options.dilation,
+        };
+        assert_eq!(
+            kernel[1] * options.groups,
+            input[1],
+            "the weights are for {} channels in {} groups, the input has {}",
+            kernel[1] * options.groups,
+            options.groups,
+            input[1]
+        );
+        Self { shape, transposed: false, rank: R, activation }
+    }
+
+    /// This, or a panic that says what is wrong with it.
+    fn validated(self) -> Self {
         if let Err(error) = self.shape.validate() {
             panic!("{error}");
         }
+        self
+    }
+
+    fn dispatch<const R: usize>(self, x: Tensor<R>, weights: Tensor<R>, bias: Option<Tensor<1>>) -> Tensor<R> {
+        let call = self.validated();
         let (x, weights) = (x.into_dispatch(), weights.into_dispatch());
         Tensor::from_dispatch(match bias {
-            None => Dispatch::convolution(x, weights, self),
+            None => Dispatch::convolution(x, weights, call),
             Some(bias) => {
                 let channels = self.output_channels();
                 assert_eq!(bias.dims(), [channels], "one bias for each of the {channels} output channels is needed");
-                Dispatch::convolution_with_bias(x, weights, bias.into_dispatch(), self)
+                Dispatch::convolution_with_bias(x, weights, bias.into_dispatch(), call)
             }
         })
     }
@@ -211,10 +258,7 @@ impl Call {
         let (x, weights, bias) = (contiguous(x), contiguous(weights), bias.map(contiguous));
         let (x, weights, bias) = (samples(&x), samples(&weights), bias.as_ref().map(samples));
         if self.transposed {
-            filled(self.near(), |y| {
-                input_gradient(&self.shape, x, weights, y);
-                kernels::activation::add_bias(bias, self.shape.input.iter().product(), self.activation, y);
-            })
+            filled(self.near(), |y| transposed(&self.shape, x, weights, bias, self.activation, y))
         } else {
             filled(self.far(), |y| forward(&self.shape, x, weights, bias, self.activation, y))
         }
@@ -251,6 +295,13 @@ pub(crate) trait ConvolutionOps: Backend {
         bias: FloatTensor<Self>,
         call: Call,
     ) -> FloatTensor<Self>;
+    fn convolution_affine(
+        x: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        call: Call,
+    ) -> FloatTensor<Self>;
 }
 
 impl ConvolutionOps for Flex {
@@ -260,6 +311,20 @@ impl ConvolutionOps for Flex {
 
     fn convolution_with_bias(x: FlexTensor, weights: FlexTensor, bias: FlexTensor, call: Call) -> FlexTensor {
         call.run(x, weights, Some(bias))
+    }
+
+    fn convolution_affine(
+        x: FlexTensor,
+        weights: FlexTensor,
+        scale: FlexTensor,
+        shift: FlexTensor,
+        call: Call,
+    ) -> FlexTensor {
+        let [x, weights, scale, shift] = [x, weights, scale, shift].map(contiguous);
+        let affine = [samples(&scale), samples(&shift)];
+        filled(call.far(), |y| {
+            forward_affine(&call.shape, samples(&x), samples(&weights), affine, call.activation, y);
+        })
     }
 }
 
@@ -275,6 +340,18 @@ impl<C: CheckpointStrategy> ConvolutionOps for Autodiff<Flex, C> {
         call: Call,
     ) -> FloatTensor<Self> {
         record::<C, _, _>([x, weights, bias], |arguments, tracked| call.run_saving(arguments, tracked))
+    }
+
+    fn convolution_affine(
+        x: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        call: Call,
+    ) -> FloatTensor<Self> {
+        // The gradient to the scale needs the convolution alone.
+        let y = Self::convolution(x, weights, Call { activation: Activation::None, ..call });
+        Self::affine(y, scale, shift, call.activation)
     }
 }
 

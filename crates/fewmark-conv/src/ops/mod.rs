@@ -19,7 +19,7 @@ mod record;
 mod softmax;
 
 pub use batch_norm::{batch_norm, channel_affine};
-pub use conv::{ConvOptions, conv, conv_transpose};
+pub use conv::{ConvOptions, conv, conv_affine, conv_transpose};
 pub(crate) use flex::{contiguous, filled, runs_on, samples};
 pub use interpolate::interpolate_linear;
 pub use mumford_shah::{label_update, operator_update};

@@ -29,7 +29,7 @@ fn the_operator_cancels_on_coarser_grids() {
     let grid = &network.down[2];
     let (residual, start, v) = (wave(SHAPE, 0.0), wave(SHAPE, 1.0), softmax(wave(SHAPE, 2.0), 1));
     let w = grid.operator.forward(start.clone());
-    let rhs = grid.adjoint_update(residual.clone(), start.clone(), v.clone(), w, 1.0);
+    let rhs = grid.update(residual.clone(), [start.clone(), v.clone(), w], [0.0, 1.0, 1.0]);
     let by_definition = grid.solve(start.clone(), v, rhs, 0.7);
     let difference = largest(by_definition - (start + residual * 0.7));
     assert!(difference < 1e-5, "{difference}");
@@ -44,7 +44,7 @@ fn v_stays_on_the_simplex() {
             let v = network.classify(&network.down[0], wave(SHAPE, 0.0), wave(SHAPE, 1.0), v);
             let coarse = network.restrict_v(&network.restrictions[0], v.clone());
             assert_eq!(coarse.dims(), [2, 16, 5, 3]);
-            for v in [v, coarse.clone(), interpolate_linear(coarse, &[9, 6])] {
+            for v in [v, coarse.clone(), interpolate_linear(coarse, [1, 9, 6], false)] {
                 assert!(v.clone().min().into_scalar::<f32>() >= 0.0);
                 let [n, channels, height, width] = v.dims();
                 let sums = v.reshape([n * groups, channels / groups, height, width]).sum_dim(1);
