@@ -2,7 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::correlation::Correlation;
+use crate::correlation::{Correlation, Part};
 use crate::part_weights::PartWeights;
 use crate::staging::{Band, Staged};
 use crate::tile::{self, Factors, Left};
@@ -30,16 +30,44 @@ impl Place<'_> {
         at(planes.0, rows.0)..last
     }
 
-    /// Positions of a run over the rows of one plane, in whole vectors.
-    fn run_len(&self) -> usize {
-        let rows = self.band.rows.1 - self.band.rows.0;
-        ((rows - 1) * self.staged.row() + self.correlation.positions()[2]).next_multiple_of(self.lanes)
+    /// How the positions of a part are cut into vectors.
+    fn cut(&self, part: &Part) -> Cut {
+        let c = self.correlation;
+        let [_, rows, width] = c.part_positions(part);
+        let rows = self.band.rows.1.min(rows).saturating_sub(self.band.rows.0);
+        if width >= self.lanes && c.spread[2] == 1 {
+            let starts = (0..width).step_by(self.lanes).map(|x| x.min(width - self.lanes));
+            let row = c.spread[1] * c.sink[2];
+            return Cut::Rows(
+                (0..rows)
+                    .flat_map(|y| starts.clone().map(move |x| (y, x)))
+                    .map(|(y, x)| (y * self.staged.row() + x, y * row + x))
+                    .collect(),
+            );
+        }
+        let run = rows.saturating_sub(1) * self.staged.row() + width;
+        let vectors = if rows == 0 { 0 } else { run.div_ceil(self.lanes) };
+        Cut::Run((0..vectors).map(|v| (v * self.lanes, v * self.lanes)).collect())
     }
 
-    /// Results of a run for a tile of output channels.
+    /// Results of a tile that is computed in a run, 0 if none is.
     pub(crate) fn results_len(&self) -> usize {
-        self.run_len() * self.tile
+        let longest = |cut: Cut| match cut {
+            Cut::Rows(_) => 0,
+            Cut::Run(vectors) => vectors.len() * self.lanes,
+        };
+        let parts = self.correlation.parts.iter();
+        parts.map(|part| longest(self.cut(part))).max().unwrap_or(0) * self.tile
     }
+}
+
+/// The vectors of positions of one plane of a band: where each one starts among the staged sources, and among the results.
+enum Cut {
+    /// Each within a row, the last one of a row reaching back over the one before, so that it ends with the row: its results
+    /// go where they belong at once. Only where a row has a vector, and its results are neighbours.
+    Rows(Vec<(usize, usize)>),
+    /// One after the other without regard to rows, which leaves gaps between them that are no results.
+    Run(Vec<(usize, usize)>),
 }
 
 /// Output channels of one group of one image, over a band.
@@ -67,52 +95,53 @@ impl WithSimd for Compute<'_, '_, '_> {
         let Place { correlation: c, staged, tile, .. } = self.place;
         for part in self.parts {
             let (segments, steps) = part.offsets(&staged, c.sources);
+            let cut = self.place.cut(part.part);
             for (t, channels) in self.channels.chunks_mut(tile).enumerate() {
                 let values = part.of(self.group, self.first + t * tile);
                 let left = Left { values, rows: channels.len(), row: part.sink };
                 let factors = Factors { left, right: self.sources, segments: &segments, steps: &steps };
                 let bias = self.bias.map(|bias| &bias[t * tile..]);
-                compute_part(simd, &self.place, part, &factors, bias, self.results, channels);
+                compute_part(simd, &self.place, part.part, &cut, &factors, bias, self.results, channels);
             }
         }
     }
 }
 
 /// Computes a part of a tile of output channels, and puts the results where they belong.
+#[allow(clippy::too_many_arguments, reason = "the body of a loop, apart to be read alone")]
 #[inline(always)]
 fn compute_part<S: Simd>(
     simd: S,
     place: &Place<'_>,
-    part: &PartWeights<'_>,
+    part: &Part,
+    cut: &Cut,
     factors: &Factors<'_>,
     bias: Option<&[f32]>,
     results: &mut [f32],
     channels: &mut [&mut [f32]],
 ) {
-    let Place { correlation: c, band, staged, tile, .. } = place;
-    let part = part.part;
+    let Place { correlation: c, band, staged, tile, lanes } = *place;
     let [planes, rows, width] = c.part_positions(part);
-    let run = place.run_len();
-    let first_voxel = place.voxels().start;
+    let [z, y, x] = part.residue;
     for plane in band.planes.0..band.planes.1.min(planes) {
-        let start = (plane - band.planes.0) * staged.plane();
-        match tile {
-            8 => sweep::<S, 8, 3>(simd, factors, start, bias, run, results),
-            4 if S::REGISTER_COUNT >= 32 => sweep::<S, 4, 6>(simd, factors, start, bias, run, results),
-            4 => sweep::<S, 4, 2>(simd, factors, start, bias, run, results),
-            _ => sweep::<S, 1, 6>(simd, factors, start, bias, run, results),
-        }
-        for (result, channel) in results.chunks_exact(run).zip(channels.iter_mut()) {
-            for row in band.rows.0..band.rows.1.min(rows) {
-                let from = &result[(row - band.rows.0) * staged.row()..][..width];
-                let (z, y) = (plane * c.spread[0] + part.residue[0], row * c.spread[1] + part.residue[1]);
-                let to = &mut channel[(z * c.sink[1] + y) * c.sink[2] - first_voxel..][..c.sink[2]];
-                if c.spread[2] == 1 {
-                    to.copy_from_slice(from);
-                } else {
-                    let to = to[part.residue[2]..].iter_mut().step_by(c.spread[2]);
-                    for (to, from) in to.zip(from) {
-                        *to = *from;
+        let right = &factors.right[(plane - band.planes.0) * staged.plane()..];
+        let factors = Factors { right, ..*factors };
+        let voxel = |row: usize| ((plane * c.spread[0] + z) * c.sink[1] + row * c.spread[1] + y) * c.sink[2] + x;
+        let first = voxel(band.rows.0) - place.voxels().start;
+        match cut {
+            Cut::Rows(vectors) => sweep_tile(simd, tile, &factors, bias, vectors, |m, to, result| {
+                tile::store::<S>(&mut channels[m][first + to..][..lanes], result);
+            }),
+            Cut::Run(vectors) => {
+                let run = vectors.len() * lanes;
+                sweep_tile(simd, tile, &factors, bias, vectors, |m, to, result| {
+                    tile::store::<S>(&mut results[m * run + to..][..lanes], result);
+                });
+                for (result, channel) in results.chunks_exact(run.max(1)).zip(channels.iter_mut()) {
+                    for row in band.rows.0..band.rows.1.min(rows) {
+                        let from = &result[(row - band.rows.0) * staged.row()..][..width];
+                        let to = channel[voxel(row) - place.voxels().start..].iter_mut().step_by(c.spread[2]);
+                        to.zip(from).for_each(|(to, from)| *to = *from);
                     }
                 }
             }
@@ -120,48 +149,47 @@ fn compute_part<S: Simd>(
     }
 }
 
-/// Computes a run of positions from `start` on: `results` is `[row][position]`.
+/// Computes vectors of positions for a tile of that many output channels, and hands each result with its channel and place to `put`.
+#[inline(always)]
+fn sweep_tile<S: Simd>(
+    simd: S,
+    tile: usize,
+    factors: &Factors<'_>,
+    bias: Option<&[f32]>,
+    vectors: &[(usize, usize)],
+    put: impl FnMut(usize, usize, S::f32s),
+) {
+    match tile {
+        8 => sweep::<S, 8, 3>(simd, factors, bias, vectors, put),
+        4 if S::REGISTER_COUNT >= 32 => sweep::<S, 4, 6>(simd, factors, bias, vectors, put),
+        4 => sweep::<S, 4, 2>(simd, factors, bias, vectors, put),
+        _ => sweep::<S, 1, 6>(simd, factors, bias, vectors, put),
+    }
+}
+
+/// [`sweep_tile`] with `N` vectors at a time.
 #[inline(always)]
 fn sweep<S: Simd, const ROWS: usize, const N: usize>(
     simd: S,
     factors: &Factors<'_>,
-    start: usize,
     bias: Option<&[f32]>,
-    run: usize,
-    results: &mut [f32],
+    vectors: &[(usize, usize)],
+    mut put: impl FnMut(usize, usize, S::f32s),
 ) {
-    let vectors = run / S::F32_LANES;
-    let mut at = 0;
-    while vectors - at >= N {
-        stretch::<S, ROWS, N>(simd, factors, start, bias, at, run, results);
-        at += N;
-    }
-    while vectors - at >= 2 {
-        stretch::<S, ROWS, 2>(simd, factors, start, bias, at, run, results);
-        at += 2;
-    }
-    if at < vectors {
-        stretch::<S, ROWS, 1>(simd, factors, start, bias, at, run, results);
-    }
-}
-
-/// Computes `N` vectors of a run.
-#[inline(always)]
-fn stretch<S: Simd, const ROWS: usize, const N: usize>(
-    simd: S,
-    factors: &Factors<'_>,
-    start: usize,
-    bias: Option<&[f32]>,
-    vector: usize,
-    run: usize,
-    results: &mut [f32],
-) {
-    let lanes = S::F32_LANES;
-    let at = vector * lanes;
-    let factors = Factors { right: &factors.right[start + at..], ..*factors };
-    let columns = std::array::from_fn(|n| n * lanes);
     let bias = |m: usize| bias.map_or(0.0, |bias| bias[m.min(bias.len() - 1)]);
-    tile::tile::<S, ROWS, N>(simd, &factors, columns, bias, |m, n, sum| {
-        tile::store::<S>(&mut results[m * run + at + n * lanes..][..lanes], sum);
-    });
+    // One vector left over would wait for its own sums; with those before it makes pairs.
+    let left_over = vectors.len() % N;
+    let apart = if left_over == 1 && vectors.len() > N { N + 1 } else { left_over };
+    let (vectors, rest) = vectors.split_at(vectors.len() - apart);
+    let (chunks, _) = vectors.as_chunks::<N>();
+    for chunk in chunks {
+        tile::tile::<S, ROWS, N>(simd, factors, chunk.map(|(from, _)| from), bias, |m, n, sum| put(m, chunk[n].1, sum));
+    }
+    let (pairs, rest) = rest.as_chunks::<2>();
+    for pair in pairs {
+        tile::tile::<S, ROWS, 2>(simd, factors, pair.map(|(from, _)| from), bias, |m, n, sum| put(m, pair[n].1, sum));
+    }
+    if let [(from, to)] = *rest {
+        tile::tile::<S, ROWS, 1>(simd, factors, [from], bias, |m, _, sum| put(m, to, sum));
+    }
 }

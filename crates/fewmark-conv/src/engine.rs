@@ -85,8 +85,8 @@ impl<X: Source, F: Finish> Pass<'_, X, F> {
         }
         jobs.into_par_iter().with_max_len(1).for_each(|(place, mut results)| {
             scratch::with([self.staged_len(&place.staged), place.results_len()], |[sources, runs]| {
-                let images = results.image * c.groups + results.group;
-                self.recipe.level.run(Fill { pass: self, staged: place.staged, images, sources });
+                let first = (results.image * c.groups + results.group) * c.sources;
+                self.recipe.level.run(Fill { pass: self, staged: place.staged, first, sources });
                 self.compute(place, parts, sources, runs, &mut results);
             });
         });
@@ -98,9 +98,12 @@ impl<X: Source, F: Finish> Pass<'_, X, F> {
         let staged = place.staged;
         let staged_len = self.staged_len(&staged);
         let mut sources = vec![0.0; c.batch * c.groups * staged_len];
-        sources.par_chunks_mut(staged_len).enumerate().for_each(|(images, sources)| {
-            self.recipe.level.run(Fill { pass: self, staged, images, sources });
-        });
+        for (images, sources) in sources.chunks_exact_mut(staged_len).enumerate() {
+            let channels = sources.par_chunks_exact_mut(staged.channel_len()).take(c.sources).enumerate();
+            channels.for_each(|(i, sources)| {
+                self.recipe.level.run(Fill { pass: self, staged, first: images * c.sources + i, sources });
+            });
+        }
         // A job has its tile of every image, so that it reads its weights once.
         let tiles = c.sinks.div_ceil(tile);
         let mut jobs: Vec<Vec<Results<'_>>> = (0..c.groups * tiles).map(|_| Vec::with_capacity(c.batch)).collect();
@@ -160,11 +163,12 @@ impl<X: Source, F: Finish> Pass<'_, X, F> {
     }
 }
 
-/// Stages all sources of one group of one image.
+/// Stages neighbouring source channels.
 struct Fill<'a, 'b, X, F> {
     pass: &'a Pass<'b, X, F>,
     staged: Staged,
-    images: usize,
+    /// Index of the first channel among those of all images
+    first: usize,
     sources: &'a mut [f32],
 }
 
@@ -177,8 +181,7 @@ impl<X: Source, F: Finish> WithSimd for Fill<'_, '_, X, F> {
         let mut line = Vec::new();
         let channels = self.sources.chunks_exact_mut(self.staged.channel_len()).take(c.sources);
         for (i, channel) in channels.enumerate() {
-            let first = (self.images * c.sources + i) * c.source_len();
-            self.staged.fill(&self.pass.source, first, channel, &mut line);
+            self.staged.fill(&self.pass.source, (self.first + i) * c.source_len(), channel, &mut line);
         }
     }
 }

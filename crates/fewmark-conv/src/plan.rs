@@ -7,14 +7,14 @@ use crate::staging::{Band, Staged};
 /// Samples of staged sources and of results that a job may hold: well inside the second-level cache of one core.
 const BAND_SAMPLES: usize = 96 * 1024;
 
-/// Jobs that a pass is cut into where its size allows, so that a few cores share them evenly.
+/// A pass is cut into a multiple of this many jobs where its size allows, so that a few cores share them evenly.
 const JOBS: usize = 8;
 
 /// Weights from which reading all of them for every band costs more than staging all sources once for every job.
 const MANY_WEIGHTS: usize = 64 * 1024;
 
-/// How many times more samples jobs of tiles may read than jobs of bands, which read some sources twice.
-const TILES_ADVANTAGE: usize = 2;
+/// How many times longer it takes to stage a sample than to read one from a cache.
+const STAGING: usize = 4;
 
 /// Samples of all staged sources beyond which no copy is shared between jobs.
 const SHARED_SAMPLES: usize = 16 << 20;
@@ -57,27 +57,22 @@ impl Recipe {
         };
         let tiles = correlation.groups * correlation.sinks.div_ceil(tile);
         let bands = bands(correlation);
-        // Samples that all jobs read: for every band all weights, or for every tile all sources.
-        let read_by_bands = band_count(correlation, bands) * correlation.batch * correlation.groups * weights;
-        let read_by_tiles = tiles * shared / correlation.groups;
         let channels = weights >= MANY_WEIGHTS
             && shared <= SHARED_SAMPLES
             && tiles >= JOBS
-            && read_by_tiles <= TILES_ADVANTAGE * read_by_bands;
+            && tiles / correlation.groups * shared + STAGING * shared <= bands_cost(correlation, bands);
         let division = if channels { Division::Channels } else { bands };
         Self { level, division, tile }
     }
 }
 
-/// Bands of one image.
-fn band_count(correlation: &Correlation, division: Division) -> usize {
-    let [planes, rows, _] = correlation.positions();
-    match division {
-        Division::Bands { planes: each_planes, rows: each_rows } => {
-            planes.div_ceil(each_planes) * rows.div_ceil(each_rows)
-        }
-        Division::Channels => 1,
-    }
+/// Samples that all jobs read if they are bands: for each one all weights, and its staged sources.
+fn bands_cost(correlation: &Correlation, division: Division) -> usize {
+    let [all_planes, all_rows, _] = correlation.positions();
+    let Division::Bands { planes, rows } = division else { return usize::MAX };
+    let staged = Staged::new(correlation, &Band { planes: (0, planes), rows: (0, rows) });
+    let jobs = correlation.batch * correlation.groups * all_planes.div_ceil(planes) * all_rows.div_ceil(rows);
+    jobs * (correlation.group_weights() + STAGING * correlation.sources * staged.channel_len())
 }
 
 /// All positions.
@@ -103,7 +98,10 @@ pub(crate) fn bands(correlation: &Correlation) -> Division {
     let least = if correlation.spread[0] > 1 { rows } else { 1 };
     let band_rows = (least..=rows).rev().find(|&r| fits(1, r)).unwrap_or(least);
     if band_rows < rows {
-        return Division::Bands { planes: 1, rows: band_rows };
+        // As many jobs as several cores can share without one waiting for the other, all of about the same size.
+        let bands = rows.div_ceil(band_rows);
+        let even = (bands..bands + JOBS).find(|bands| (images * planes * bands).is_multiple_of(JOBS)).unwrap_or(bands);
+        return Division::Bands { planes: 1, rows: rows.div_ceil(even).max(least) };
     }
     let band_planes = (1..=planes).rev().find(|&p| fits(p, rows)).unwrap_or(1);
     Division::Bands { planes: band_planes, rows }
