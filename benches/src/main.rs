@@ -17,6 +17,10 @@ use fewmark_conv::Level;
 
 use case::{Failure, Work};
 
+/// That of the program `fewmark`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Our side of the speed comparisons.
 #[derive(Parser)]
 #[command(version)]
