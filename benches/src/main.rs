@@ -56,12 +56,18 @@ fn parse_level(name: &str) -> Result<Level, String> {
     found.ok_or_else(|| "expected portable, neon, avx2 or avx512".to_string())
 }
 
-#[allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints its result")]
 fn main() -> Result<(), Failure> {
     let arguments = Arguments::parse();
     if let Some(threads) = arguments.threads {
         rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global()?;
     }
+    // On a thread of the pool, so that no operation waits for one to wake up.
+    Ok(rayon::scope(|_| run(arguments).map_err(|failure| failure.to_string()))?)
+}
+
+/// Runs the chosen cases.
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints its result")]
+fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(level) = arguments.level {
         Level::force(Some(level)).map_err(|level| format!("this processor has no {level:?}"))?;
     }

@@ -101,26 +101,6 @@ impl Staged {
         residue * self.size.iter().product::<usize>() + at[0] * self.plane() + at[1] * self.row() + at[2]
     }
 
-    /// Hands every staged row of a channel, in order, with the source row that fills it: `None` where it is padding.
-    #[inline(always)]
-    fn for_each_row(&self, mut visit: impl FnMut(Option<usize>, usize)) {
-        let [sz, sy, sx] = self.step;
-        let inside = |a: usize, q: usize, residue: usize| {
-            let at = self.origin[a] + (q * self.step[a] + residue) as isize;
-            usize::try_from(at).ok().filter(|&at| at < self.source[a])
-        };
-        for residue in 0..sz * sy * sx {
-            let (rz, ry, rx) = (residue / (sy * sx), residue / sx % sy, residue % sx);
-            for z in 0..self.size[0] {
-                let z = inside(0, z, rz);
-                for y in 0..self.size[1] {
-                    let row = z.zip(inside(1, y, ry)).map(|(z, y)| (z * self.source[1] + y) * self.source[2]);
-                    visit(row, rx);
-                }
-            }
-        }
-    }
-
     /// The first sample of a row that is no padding, how many there are, and the source voxel of the first.
     #[inline(always)]
     fn row_inside(&self, residue: usize) -> (usize, usize, usize) {
@@ -135,26 +115,41 @@ impl Staged {
     }
 
     /// Stages one channel whose first sample is `channel` of `source`: fills `out`, [`channel_len`](Self::channel_len) long.
+    // Plain loops: a closure would be compiled apart, without the vector instructions of the caller.
     #[inline(always)]
     pub(crate) fn fill(&self, source: &impl Source, channel: usize, out: &mut [f32], line: &mut Vec<f32>) {
-        let step = self.step[2];
+        let [sz, sy, sx] = self.step;
         let mut rows = out.chunks_exact_mut(self.row());
-        self.for_each_row(|row, residue| {
-            let Some(out) = rows.next() else { return };
-            let (first, count, from) = self.row_inside(residue);
-            let Some(row) = row.filter(|_| count > 0) else {
-                out.fill(0.0);
-                return;
-            };
-            out[..first].fill(0.0);
-            out[first + count..].fill(0.0);
-            let out = &mut out[first..first + count];
-            if step == 1 {
-                source.read(channel + row + from, out);
-            } else {
-                source.read_every(step, channel + row + from, out, line);
+        for residue in 0..sz * sy * sx {
+            let (first, count, from) = self.row_inside(residue % sx);
+            for z in 0..self.size[0] {
+                let z = self.inside(0, z, residue / (sy * sx));
+                for y in 0..self.size[1] {
+                    let Some(out) = rows.next() else { return };
+                    let row = z.zip(self.inside(1, y, residue / sx % sy));
+                    let Some((z, y)) = row.filter(|_| count > 0) else {
+                        out.fill(0.0);
+                        continue;
+                    };
+                    out[..first].fill(0.0);
+                    out[first + count..].fill(0.0);
+                    let at = channel + (z * self.source[1] + y) * self.source[2] + from;
+                    let out = &mut out[first..first + count];
+                    if sx == 1 {
+                        source.read(at, out);
+                    } else {
+                        source.read_every(sx, at, out, line);
+                    }
+                }
             }
-        });
+        }
+    }
+
+    /// The source voxel of a staged one along an axis, if it is no padding.
+    #[inline(always)]
+    fn inside(&self, axis: usize, at: usize, residue: usize) -> Option<usize> {
+        let at = self.origin[axis] + (at * self.step[axis] + residue) as isize;
+        usize::try_from(at).ok().filter(|&at| at < self.source[axis])
     }
 }
 
