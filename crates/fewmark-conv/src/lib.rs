@@ -18,6 +18,8 @@ mod reference;
 mod scratch;
 mod shape;
 mod staging;
+#[cfg(test)]
+mod tests;
 mod tile;
 mod weight_gradient;
 
