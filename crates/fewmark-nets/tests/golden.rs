@@ -18,7 +18,8 @@ struct Golden {
 
 /// Asserts that every logit differs from the golden one by less than 1e-4 of the largest.
 fn compare<const R: usize>(name: &str, logits: Tensor<R>) {
-    let golden: BTreeMap<String, Golden> = serde_json::from_str(include_str!("golden/nets.json")).unwrap();
+    let golden: BTreeMap<String, Golden> =
+        serde_json::from_str(include_str!("golden/nets.json")).expect("the golden file");
     let golden = &golden[name];
     assert_eq!(logits.dims().to_vec(), golden.shape, "{name}");
     let largest = golden.logits.iter().fold(0.0f32, |m, v| m.max(v.abs()));
@@ -29,7 +30,7 @@ fn compare<const R: usize>(name: &str, logits: Tensor<R>) {
 
 fn msnet<const R: usize>(name: &str, config: MsNetConfig, shape: [usize; R]) {
     let device = Device::flex();
-    let network = formula(config.init(&device).unwrap());
+    let network = formula(config.init(&device).expect("a valid configuration"));
     compare(name, network.forward(image(shape, &device)));
 }
 

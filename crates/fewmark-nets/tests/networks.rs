@@ -1,10 +1,9 @@
-//! Parameter counts, shapes, gradients and learning of the networks.
+//! Parameter counts, shapes and gradients of the networks.
 
 mod support;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::optim::{AdamConfig, GradientsParams};
-use burn::tensor::activation::softmax;
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use fewmark_nets::{ConfigError, MsNet, MsNetConfig, RestrictV, Sharing, UNetConfig};
 use support::{formula, image, samples, wave};
@@ -200,53 +199,4 @@ fn the_same_run_gives_the_same_bits() {
         bits
     };
     assert!(run() == run());
-}
-
-/// `1 - mean over classes of (2 sum y p + e) / (sum y + sum p + e)`.
-fn dice_loss(logits: Tensor<4>, truth: Tensor<4>) -> Tensor<1> {
-    let over_pixels = |x: Tensor<4>| x.sum_dims(&[0, 2, 3]);
-    let p = softmax(logits, 1);
-    let overlap = over_pixels(p.clone() * truth.clone()) * 2.0 + 1e-5;
-    1.0 - (overlap / (over_pixels(p) + over_pixels(truth) + 1e-5)).mean()
-}
-
-#[test]
-fn msnet_learns_two_images_by_heart() {
-    const SIDE: usize = 16;
-    let device = training_device();
-    // A bright square and a dark one on a grey ground, at different places of two images.
-    let class = |n: usize, y: usize, x: usize| -> usize {
-        let (dy, dx) = (y.abs_diff(5 + 5 * n), x.abs_diff(5));
-        let (ey, ex) = (y.abs_diff(10 - 5 * n), x.abs_diff(11));
-        if dy.max(dx) < 3 {
-            1
-        } else if ey.max(ex) < 3 {
-            2
-        } else {
-            0
-        }
-    };
-    let classes: Vec<usize> =
-        (0..2 * SIDE * SIDE).map(|i| class(i / (SIDE * SIDE), i / SIDE % SIDE, i % SIDE)).collect();
-    let brightness = |(i, &c): (usize, &usize)| [0.5, 0.9, 0.1][c] + 0.05 * wave(3, i) as f32;
-    let grey: Vec<f32> = classes.iter().enumerate().map(brightness).collect();
-    let one_hot =
-        |(i, c): (usize, usize)| f32::from(classes[i / (3 * SIDE * SIDE) * SIDE * SIDE + i % (SIDE * SIDE)] == c);
-    let truth: Vec<f32> = (0..6 * SIDE * SIDE).map(|i| one_hot((i, i / (SIDE * SIDE) % 3))).collect();
-    let x = Tensor::<4>::from_data(TensorData::new(grey, [2, 1, SIDE, SIDE]), &device);
-    let y = Tensor::<4>::from_data(TensorData::new(truth, [2, 3, SIDE, SIDE]), &device);
-
-    let mut network = formula(MsNetConfig::new(1, 3).init::<4>(&device).unwrap());
-    let mut adam = AdamConfig::new().with_epsilon(1e-8).init();
-    let mut reached = f32::INFINITY;
-    for _ in 0..500 {
-        let loss = dice_loss(network.forward(x.clone()), y.clone());
-        reached = loss.clone().into_scalar();
-        if reached < 0.05 {
-            return;
-        }
-        let gradients = GradientsParams::from_grads(loss.backward(), &network);
-        network = adam.step(1e-3, network, gradients);
-    }
-    panic!("the Dice loss only fell to {reached}");
 }

@@ -18,7 +18,7 @@ fn largest<const R: usize>(x: Tensor<R>) -> f32 {
 }
 
 fn network(config: MsNetConfig) -> MsNet<4> {
-    config.init(&Device::flex()).unwrap()
+    config.init(&Device::flex()).expect("a valid configuration")
 }
 
 const SHAPE: [usize; 4] = [2, 16, 9, 6];

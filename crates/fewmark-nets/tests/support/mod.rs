@@ -43,5 +43,5 @@ impl ModuleMapper for Formula {
 
 /// The samples of a tensor.
 pub(crate) fn samples<const R: usize>(x: Tensor<R>) -> Vec<f32> {
-    x.into_data().try_to_vec().unwrap()
+    x.into_data().try_to_vec().expect("a tensor of f32")
 }
