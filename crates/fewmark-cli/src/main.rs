@@ -12,6 +12,10 @@ use args::{Arguments, Command};
 use clap::Parser as _;
 use failure::Failure;
 
+/// Large fields and tensors come and go; this one keeps their pages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments) {
