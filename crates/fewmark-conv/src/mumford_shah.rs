@@ -11,13 +11,13 @@
 use pulp::Simd;
 
 use crate::ConvShape;
+use crate::conv::correlation::Correlation;
+use crate::conv::engine::{Finish, Pass, Results};
+use crate::conv::plan::{Recipe, bands};
+use crate::conv::staging::Source;
 use crate::conv::{Activation, weight_gradient};
-use crate::correlation::Correlation;
-use crate::engine::{Finish, Pass, Results};
 use crate::kernels::{elementwise, softmax};
 use crate::level::Level;
-use crate::plan::{Recipe, bands};
-use crate::staging::Source;
 
 /// The product of two fields.
 struct Product<'a>(&'a [f32], &'a [f32]);

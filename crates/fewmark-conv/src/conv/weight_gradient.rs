@@ -7,12 +7,12 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::correlation::Correlation;
+use super::correlation::Correlation;
+use super::plan::{Division, Recipe, whole_band};
+use super::scratch;
+use super::staging::{Band, Source, Staged};
+use super::tile::{self, Factors, Left};
 use crate::level::Level;
-use crate::plan::{Division, Recipe, whole_band};
-use crate::scratch;
-use crate::staging::{Band, Source, Staged};
-use crate::tile::{self, Factors, Left};
 
 /// Weights above which each job sums its own output channels over all images, instead of its own bands over all channels.
 const MANY_WEIGHTS: usize = 48 * 1024;
@@ -37,7 +37,7 @@ pub(crate) fn design(correlation: &Correlation, level: Level) -> Recipe {
     recipe.division = if weights >= MANY_WEIGHTS && tiles >= PARTIAL_SUMS {
         Division::Channels
     } else {
-        crate::plan::bands(correlation)
+        super::plan::bands(correlation)
     };
     recipe
 }
@@ -58,7 +58,7 @@ impl<X: Source> WeightGradient<'_, X> {
             .collect();
         let group_len = c.sinks.next_multiple_of(self.recipe.tile) * self.row_len();
         let sums: Vec<Vec<f32>> = bands
-            .par_chunks(bands.len().div_ceil(PARTIAL_SUMS))
+            .par_chunks(bands.len().div_ceil(PARTIAL_SUMS).max(1))
             .with_max_len(1)
             .map(|bands| {
                 let mut sums = vec![0.0; c.groups * group_len];

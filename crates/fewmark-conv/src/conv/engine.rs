@@ -3,12 +3,12 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::compute::{Compute, Place};
-use crate::correlation::Correlation;
-use crate::part_weights::PartWeights;
-use crate::plan::{Division, Recipe, whole_band};
-use crate::scratch;
-use crate::staging::{Band, Source, Staged};
+use super::compute::{Compute, Place};
+use super::correlation::Correlation;
+use super::part_weights::PartWeights;
+use super::plan::{Division, Recipe, whole_band};
+use super::scratch;
+use super::staging::{Band, Source, Staged};
 
 /// What is done to the results of a job, while they are in the cache.
 pub(crate) trait Finish: Sync {

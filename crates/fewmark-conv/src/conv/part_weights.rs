@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
-use crate::correlation::{Correlation, Part};
-use crate::staging::Staged;
+use super::correlation::{Correlation, Part};
+use super::staging::Staged;
 
 /// Fewest taps for which a channel is worth a segment of its own; below, one segment holds all channels.
 const SEGMENT_TAPS: usize = 4;

@@ -6,11 +6,12 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::conv::{forward, forward_affine, input_gradient, transposed, weight_gradient};
-use crate::correlation::Correlation;
-use crate::engine::Pass;
-use crate::weight_gradient::{self as weights, WeightGradient};
-use crate::{Activation, ConvError, ConvShape, Division, Level, Recipe, reference};
+use super::correlation::Correlation;
+use super::engine::Pass;
+use super::reference;
+use super::weight_gradient::{self as weights, WeightGradient};
+use super::{forward, forward_affine, input_gradient, transposed, weight_gradient};
+use crate::{Activation, ConvError, ConvShape, Division, Level, Recipe};
 
 /// Most products of a case, so that the reference takes milliseconds.
 const PRODUCTS: usize = 400_000;

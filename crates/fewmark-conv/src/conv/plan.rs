@@ -1,8 +1,8 @@
 //! How a product is computed: decided from its sizes alone, before anything runs, and comparable.
 
-use crate::correlation::Correlation;
+use super::correlation::Correlation;
+use super::staging::{Band, Staged};
 use crate::level::Level;
-use crate::staging::{Band, Staged};
 
 /// Samples of staged sources and of results that a job may hold: well inside the second-level cache of one core.
 const BAND_SAMPLES: usize = 96 * 1024;

@@ -5,7 +5,7 @@
 //! several rows is then one contiguous run of samples; those between two rows belong to no position and are computed in vain,
 //! which costs less than broken vectors.
 
-use crate::correlation::{Correlation, Tap};
+use super::correlation::{Correlation, Tap};
 
 /// Where the samples of a correlation's sources come from.
 pub(crate) trait Source: Sync {

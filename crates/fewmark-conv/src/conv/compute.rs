@@ -2,10 +2,10 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::correlation::{Correlation, Part};
-use crate::part_weights::PartWeights;
-use crate::staging::{Band, Staged};
-use crate::tile::{self, Factors, Left};
+use super::correlation::{Correlation, Part};
+use super::part_weights::PartWeights;
+use super::staging::{Band, Staged};
+use super::tile::{self, Factors, Left};
 
 /// The place of a job's results.
 #[derive(Clone, Copy)]

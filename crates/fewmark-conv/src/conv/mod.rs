@@ -1,13 +1,28 @@
 //! The three products of a convolution: its output, and the gradients to its input and its weights.
 
+mod compute;
+pub(crate) mod correlation;
+pub(crate) mod engine;
+mod part_weights;
+pub(crate) mod plan;
+#[cfg(test)]
+mod reference;
+mod scratch;
+pub(crate) mod staging;
+#[cfg(test)]
+mod tests;
+mod tile;
+mod weight_gradient;
+
+pub use plan::{Division, Recipe};
+
 use pulp::Simd;
 
+use self::correlation::Correlation;
+use self::engine::{Finish, Pass, Results};
+use self::weight_gradient::WeightGradient;
 use crate::ConvShape;
-use crate::correlation::Correlation;
-use crate::engine::{Finish, Pass, Results};
 use crate::level::Level;
-use crate::plan::Recipe;
-use crate::weight_gradient::{self, WeightGradient};
 
 /// What follows a convolution in the same pass over its output.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
