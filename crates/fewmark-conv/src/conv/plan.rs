@@ -4,8 +4,8 @@ use super::correlation::Correlation;
 use super::staging::{Band, Staged};
 use crate::level::Level;
 
-/// Samples of staged sources and of results that a job may hold: well inside the second-level cache of one core.
-const BAND_SAMPLES: usize = 96 * 1024;
+/// Samples of staged sources and of results that a job may hold: half a second-level cache of 1 MiB.
+const BAND_SAMPLES: usize = 128 * 1024;
 
 /// A pass is cut into a multiple of this many jobs where its size allows, so that a few cores share them evenly.
 const JOBS: usize = 8;

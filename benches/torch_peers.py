@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+"""PyTorch's side of the comparison of convolutions and networks: NAME<TAB>median milliseconds, the names of `fewmark-bench`.
+
+Eager mode, as a user would write it. MSNet follows the equations of its paper literally, without the algebra that spares our side
+some convolutions. Pinned: torch 2.15.0.
+Usage: torch_peers.py [--threads N] [--repeat N] [--only SUBSTRING]
+"""
+import argparse
+import statistics
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+CHANNELS = 16
+GRIDS = 5
+DIMENSIONS = {2: (nn.Conv2d, F.conv_transpose2d, "bilinear"), 3: (nn.Conv3d, F.conv_transpose3d, "trilinear")}
+
+
+class Grid(nn.Module):
+    """The operators of one pass over one grid: L, L*, k."""
+
+    def __init__(self, dimension):
+        super().__init__()
+        conv, self.transposed, _ = DIMENSIONS[dimension]
+        names = ("first", "second", "back_first", "back_second", "coupling")
+        for name in names:
+            setattr(self, name, conv(CHANNELS, CHANNELS, 3, padding=1, bias=False))
+
+    def features(self, u):
+        return self.second(torch.relu(self.first(u)))
+
+    def apply_operator(self, u, v):
+        x = torch.relu(self.transposed(v * self.features(u), self.back_first.weight, padding=1))
+        return v * u + self.transposed(x, self.back_second.weight, padding=1)
+
+    def step(self, rhs, f, u, v):
+        u = u + (rhs - self.apply_operator(u, v))
+        energy = 0.5 * (f - u) ** 2 + 0.5 * self.features(u) ** 2 + self.coupling(1 - 2 * v)
+        return u, torch.softmax(-energy, dim=1)
+
+
+class MSNet(nn.Module):
+    def __init__(self, dimension, channels_in, classes):
+        super().__init__()
+        conv, _, self.mode = DIMENSIONS[dimension]
+        layer = lambda i, o, stride=1: conv(i, o, 3, padding=1, stride=stride, bias=False)
+        self.head, self.mid, self.out = layer(channels_in, CHANNELS), layer(CHANNELS, CHANNELS), layer(CHANNELS, classes)
+        self.state, self.data = layer(CHANNELS, CHANNELS, 2), layer(CHANNELS, CHANNELS, 2)
+        self.down = nn.ModuleList(Grid(dimension) for _ in range(GRIDS))
+        self.up = nn.ModuleList(Grid(dimension) for _ in range(GRIDS - 1))
+
+    def forward(self, image):
+        f = self.head(image)
+        u, v = f, torch.softmax(f, dim=1)
+        rhs, visited = v * f, []
+        for h, grid in enumerate(self.down):
+            u_start, v_start = u, v
+            u, v = grid.step(rhs, f, u, v)
+            visited.append((rhs, f, u_start, u))
+            if h + 1 < GRIDS:
+                residual = rhs - grid.apply_operator(u, v_start)
+                u, v, f = self.state(u), torch.softmax(self.state(v), dim=1), self.data(f)
+                rhs = self.data(residual) + self.down[h + 1].apply_operator(u, v)
+        for h in reversed(range(GRIDS - 1)):
+            rhs, f, _, fine = visited[h]
+            resize = lambda x: F.interpolate(x, size=fine.shape[2:], mode=self.mode, align_corners=False)
+            u, v = fine + resize(u - visited[h + 1][2]), resize(v)
+            u, v = self.up[h].step(rhs, f, u, v)
+        return self.out(torch.relu(self.mid(v)))
+
+
+def twice(i, o):
+    layers = []
+    for inputs in (i, o):
+        layers += [nn.Conv2d(inputs, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
+
+
+class UNet(nn.Module):
+    def __init__(self, channels_in=3, classes=3, width=64):
+        super().__init__()
+        widths = [width << level for level in range(5)]
+        self.encoder = nn.ModuleList(twice(i, o) for i, o in zip([channels_in] + widths, widths))
+        pairs = list(zip(widths[1:], widths))[::-1]
+        self.upsampling = nn.ModuleList(nn.ConvTranspose2d(below, here, 2, 2) for below, here in pairs)
+        self.decoder = nn.ModuleList(twice(below, here) for below, here in pairs)
+        self.out = nn.Conv2d(width, classes, 1)
+
+    def forward(self, x):
+        skips = []
+        for level, block in enumerate(self.encoder):
+            x = block(F.max_pool2d(x, 2) if level else x)
+            skips.append(x)
+        skips.pop()
+        for up, block in zip(self.upsampling, self.decoder):
+            x = block(torch.cat([skips.pop(), up(x)], dim=1))
+        return self.out(x)
+
+
+def dice_loss(logits, truth):
+    p = logits.softmax(1)
+    axes = [axis for axis in range(p.dim()) if axis != 1]
+    return 1 - ((2 * (p * truth).sum(axes) + 1e-5) / (p.sum(axes) + truth.sum(axes) + 1e-5)).mean()
+
+
+def conv_case(make, shape):
+    def prepare(train):
+        conv, x = make(), torch.randn(*shape).requires_grad_(train)
+
+        def forward():
+            with torch.no_grad():
+                conv(x)
+
+        def both():
+            conv.zero_grad(set_to_none=True)
+            x.grad = None
+            conv(x).sum().backward()
+
+        return both if train else forward
+
+    return prepare
+
+
+def network_case(make, shape, classes):
+    def prepare(train):
+        network, x = make(), torch.randn(*shape)
+        labels = torch.randint(classes, (shape[0], *shape[2:]))
+        truth = F.one_hot(labels, classes).movedim(-1, 1).float()
+        adam = torch.optim.Adam(network.parameters(), lr=1e-3)
+
+        def infer():
+            network.eval()
+            with torch.no_grad():
+                network(x)
+
+        def step():
+            network.train()
+            adam.zero_grad()
+            dice_loss(network(x), truth).backward()
+            adam.step()
+
+        return step if train else infer
+
+    return prepare
+
+
+def cases():
+    square = lambda i, o, n, b: (f"conv2d/{i}x{o}/{n}/b{b}", lambda: nn.Conv2d(i, o, 3, padding=1), (b, i, n, n))
+    sizes = [(16, 16, 128, 4), (32, 32, 128, 1), (64, 64, 128, 1), (128, 128, 64, 1), (256, 256, 32, 1), (512, 512, 16, 1)]
+    convs = [square(*size) for size in sizes]
+    convs.append(("conv2d/16x16/128/b4/stride2", lambda: nn.Conv2d(16, 16, 3, padding=1, stride=2), (4, 16, 128, 128)))
+    convs.append(("conv2d/256x256/32/b1/dilation2", lambda: nn.Conv2d(256, 256, 3, padding=2, dilation=2), (1, 256, 32, 32)))
+    convs.append(("conv2d/1024x256/32/b1/1x1", lambda: nn.Conv2d(1024, 256, 1), (1, 1024, 32, 32)))
+    convs.append(("conv3d/16x16/16x128x128/b1", lambda: nn.Conv3d(16, 16, 3, padding=1), (1, 16, 16, 128, 128)))
+    for name, make, shape in convs:
+        yield name, ("forward", "forward+backward"), conv_case(make, shape)
+    yield "msnet2d/128/b4", ("infer", "train-step"), network_case(lambda: MSNet(2, 3, 3), (4, 3, 128, 128), 3)
+    yield "msnet3d/16x128x128/b1", ("infer", "train-step"), network_case(lambda: MSNet(3, 1, 4), (1, 1, 16, 128, 128), 4)
+    yield "unet/128/b1", ("infer", "train-step"), network_case(UNet, (1, 3, 128, 128), 3)
+
+
+def median_ms(work, repeat):
+    work()
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - start) * 1e3)
+    return statistics.median(times)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--only", default="")
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    for name, kinds, prepare in cases():
+        for train, kind in enumerate(kinds):
+            if arguments.only in f"{name}/{kind}":
+                print(f"{name}/{kind}\t{median_ms(prepare(bool(train)), arguments.repeat):.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
