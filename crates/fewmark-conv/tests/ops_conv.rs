@@ -2,8 +2,8 @@
 
 mod common;
 
-use burn::tensor::{Device, Distribution, Tensor};
-use common::{check, device, random, relative, values};
+use burn::tensor::{Device, Tensor};
+use common::{check, device, normal, random, relative, values};
 use fewmark_conv::{
     Activation,
     ops::{self, ConvOptions, composed},
@@ -98,7 +98,7 @@ fn an_expanded_gradient_is_read_as_what_it_is() {
 fn gradients_are_the_slopes_of_the_loss() {
     let options = ConvOptions::same([1, 3, 3]).with_stride([1, 2, 2]);
     let plain = Device::flex();
-    let make = |dims: [usize; 4]| Tensor::<4>::random(dims, Distribution::Normal(0.0, 1.0), &plain);
+    let make = |dims: [usize; 4]| normal(dims, &plain);
     let (x, weights, towards) = (make([1, 2, 5, 4]), make([3, 2, 3, 3]), make([3, 2, 3, 3]));
     let functional = make([1, 3, 3, 2]);
     let loss = |weights: Tensor<4>, functional: Tensor<4>, x: Tensor<4>| {
@@ -119,7 +119,7 @@ fn gradients_are_the_slopes_of_the_loss() {
 #[test]
 fn only_parents_with_a_gradient_get_one() {
     let options = ConvOptions::default();
-    let constant = |dims| Tensor::<4>::random(dims, Distribution::Normal(0.0, 1.0), &device());
+    let constant = |dims: [usize; 4]| normal(dims, &device());
     let (x, weights) = (constant([1, 2, 4, 4]), random([2, 2, 1, 1]));
     let grads = ops::conv(x.clone(), weights.clone(), None, options, Activation::Relu).sum().backward();
     assert!(x.grad(&grads).is_none());

@@ -2,8 +2,8 @@
 
 mod common;
 
-use burn::tensor::{DType, Device, Distribution, Tensor, TensorData, module::interpolate, ops};
-use common::{check, random, relative, values};
+use burn::tensor::{DType, Device, Tensor, TensorData, module::interpolate, ops};
+use common::{check, normal, random, relative, values};
 use fewmark_conv::{
     Activation,
     ops::{
@@ -33,14 +33,14 @@ fn check_normalisation<const R: usize>(dims: [usize; R]) {
 fn normalisation_agrees_with_burn() {
     check_normalisation([3, 4, 5, 7]);
     check_normalisation([2, 1, 40, 41]);
-    check_normalisation([1, 3, 2, 1]);
+    check_normalisation([1, 3, 3, 2]);
     check_normalisation([2, 3, 4, 5, 3]);
 }
 
 #[test]
 fn normalisation_of_a_channel_far_from_zero_keeps_its_digits() {
     let device = Device::flex();
-    let x = Tensor::<4>::random([2, 2, 64, 64], Distribution::Normal(0.0, 1.0), &device);
+    let x = normal([2, 2, 64, 64], &device);
     let (one, zero) = (Tensor::<1>::ones([2], &device), Tensor::<1>::zeros([2], &device));
     let far = x.clone().add_scalar(1000.0);
     let near = far.clone().sub_scalar(1000.0);
