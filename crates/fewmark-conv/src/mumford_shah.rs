@@ -13,11 +13,10 @@ use pulp::Simd;
 use crate::ConvShape;
 use crate::conv::correlation::Correlation;
 use crate::conv::engine::{Finish, Pass, Results};
-use crate::conv::plan::{Recipe, bands};
+use crate::conv::plan::bands;
 use crate::conv::staging::Source;
 use crate::conv::{Activation, weight_gradient};
 use crate::kernels::{elementwise, softmax};
-use crate::level::Level;
 
 /// The product of two fields.
 struct Product<'a>(&'a [f32], &'a [f32]);
@@ -71,31 +70,24 @@ impl Update<'_> {
     /// Fills `hidden` with `relu(T1^T (v w))` and `out` with the update.
     pub(crate) fn run(&self, shape: &ConvShape, hidden: &mut [f32], out: &mut [f32]) {
         let correlation = Correlation::input_gradient(shape);
-        let recipe = Recipe::design(&correlation, Level::current());
-        let source = Product(self.v, self.w);
-        let finish = Activation::Relu;
-        Pass { correlation: &correlation, recipe, source, weights: self.t1, bias: None, finish }.run(hidden);
-        let source = &*hidden;
-        Pass { correlation: &correlation, recipe, source, weights: self.t2, bias: None, finish: Combine(self) }
-            .run(out);
+        let product = Product(self.v, self.w);
+        Pass::new(&correlation, product, self.t1, Activation::Relu).run(hidden);
+        Pass::new(&correlation, &*hidden, self.t2, Combine(self)).run(out);
     }
 
     /// Fills the gradients, from that to the update, `g`, and the field `hidden` of the forward pass.
     pub(crate) fn gradients(&self, shape: &ConvShape, hidden: &[f32], g: &[f32], to: UpdateGradients<'_>) {
         let correlation = Correlation::forward(shape);
-        let recipe = Recipe::design(&correlation, Level::current());
         let [a, b, c] = self.factors;
         weight_gradient(shape, g, hidden, to.t2);
         to.t2.iter_mut().for_each(|weight| *weight *= c);
         let mut to_hidden = vec![0.0; g.len()];
         let finish = WherePositive { field: hidden, factor: c };
-        Pass { correlation: &correlation, recipe, source: g, weights: self.t2, bias: None, finish }.run(&mut to_hidden);
+        Pass::new(&correlation, g, self.t2, finish).run(&mut to_hidden);
         let product = to.w;
         elementwise::for_each([&mut *product], [self.v, self.w], |[product], [v, w]| *product = v * w);
         weight_gradient(shape, &to_hidden, product, to.t1);
-        let finish = Activation::None;
-        Pass { correlation: &correlation, recipe, source: &*to_hidden, weights: self.t1, bias: None, finish }
-            .run(product);
+        Pass::new(&correlation, &*to_hidden, self.t1, Activation::None).run(product);
         elementwise::for_each(
             [to.base, to.u, to.v, product],
             [g, self.u, self.v, self.w],
@@ -169,9 +161,9 @@ impl Labels<'_> {
     pub(crate) fn run(&self, shape: &ConvShape, out: &mut [f32]) {
         let correlation = Correlation::forward(shape);
         // The softmax needs all channels of a voxel in one job.
-        let recipe = Recipe { division: bands(&correlation), ..Recipe::design(&correlation, Level::current()) };
-        let finish = Softmax(self);
-        Pass { correlation: &correlation, recipe, source: Sides(self.v), weights: self.k, bias: None, finish }.run(out);
+        let mut pass = Pass::new(&correlation, Sides(self.v), self.k, Softmax(self));
+        pass.recipe.division = bands(&correlation);
+        pass.run(out);
     }
 
     /// Fills the gradients, from that to the new soft labels, `g`, and these labels, `labels`.
@@ -194,9 +186,7 @@ impl Labels<'_> {
         elementwise::for_each([&mut *to.v], [self.v], |[side], [v]| *side = 1.0 - 2.0 * v);
         weight_gradient(shape, to.v, &to_conv, to.k);
         let correlation = Correlation::input_gradient(shape);
-        let recipe = Recipe::design(&correlation, Level::current());
-        let source = to_conv.as_slice();
-        Pass { correlation: &correlation, recipe, source, weights: self.k, bias: None, finish: Scaled(-2.0) }.run(to.v);
+        Pass::new(&correlation, to_conv.as_slice(), self.k, Scaled(-2.0)).run(to.v);
     }
 }
 

@@ -9,6 +9,7 @@ use super::part_weights::PartWeights;
 use super::plan::{Division, Recipe, whole_band};
 use super::scratch;
 use super::staging::{Band, Source, Staged};
+use crate::level::Level;
 
 /// What is done to the results of a job, while they are in the cache.
 pub(crate) trait Finish: Sync {
@@ -54,7 +55,12 @@ pub(crate) struct Pass<'a, X, F> {
     pub(crate) finish: F,
 }
 
-impl<X: Source, F: Finish> Pass<'_, X, F> {
+impl<'a, X: Source, F: Finish> Pass<'a, X, F> {
+    /// A pass without bias, as its sizes suggest on the present level.
+    pub(crate) fn new(correlation: &'a Correlation, source: X, weights: &'a [f32], finish: F) -> Self {
+        Self { correlation, recipe: Recipe::design(correlation, Level::current()), source, weights, bias: None, finish }
+    }
+
     /// Fills `sink`, `[batch, groups * sinks, z, y, x]`.
     pub(crate) fn run(&self, sink: &mut [f32]) {
         let c = self.correlation;

@@ -106,9 +106,7 @@ pub fn forward_affine(
 ) {
     check(shape, x.len(), weights.len(), y.len());
     let correlation = Correlation::forward(shape);
-    let recipe = Recipe::design(&correlation, Level::current());
-    let finish = Affine { scale, shift, activation };
-    Pass { correlation: &correlation, recipe, source: x, weights, bias: None, finish }.run(y);
+    Pass::new(&correlation, x, weights, Affine { scale, shift, activation }).run(y);
 }
 
 /// `y = activation(conv(x, weights) + bias)`.
@@ -126,8 +124,7 @@ pub fn forward(
 ) {
     check(shape, x.len(), weights.len(), y.len());
     let correlation = Correlation::forward(shape);
-    let recipe = Recipe::design(&correlation, Level::current());
-    Pass { correlation: &correlation, recipe, source: x, weights, bias, finish: activation }.run(y);
+    Pass { bias, ..Pass::new(&correlation, x, weights, activation) }.run(y);
 }
 
 /// `y = activation(conv_transpose(x, weights) + bias)`, where `shape` is the convolution whose input gradient this is: `x` has the
@@ -146,8 +143,7 @@ pub fn transposed(
 ) {
     check(shape, y.len(), weights.len(), x.len());
     let correlation = Correlation::input_gradient(shape);
-    let recipe = Recipe::design(&correlation, Level::current());
-    Pass { correlation: &correlation, recipe, source: x, weights, bias, finish: activation }.run(y);
+    Pass { bias, ..Pass::new(&correlation, x, weights, activation) }.run(y);
 }
 
 /// The gradient to the input, `dx`, of a loss whose gradient to the convolution's output is `dy`.

