@@ -26,6 +26,14 @@ pub enum ConfigError {
         /// Groups asked for
         groups: usize,
     },
+    /// The way down and the way up have not as many scales
+    #[error("down and up must have as many scales, got {down} and {up}")]
+    Scales {
+        /// Widths on the way down
+        down: usize,
+        /// Widths on the way up
+        up: usize,
+    },
 }
 
 impl ConfigError {

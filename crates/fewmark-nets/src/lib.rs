@@ -17,11 +17,16 @@
 //! # }
 //! ```
 
+mod dip_net;
 mod error;
 mod layers;
 mod msnet;
 mod unet;
+mod vm_net;
 
+pub use dip_net::{DipNet, DipNetConfig, Upsampling};
 pub use error::ConfigError;
+pub use layers::Norm;
 pub use msnet::{MsNet, MsNetConfig, RestrictV, Sharing};
 pub use unet::{UNet, UNetConfig};
+pub use vm_net::{VmNet, VmNetConfig};

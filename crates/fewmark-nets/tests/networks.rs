@@ -2,43 +2,11 @@
 
 mod support;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use fewmark_nets::{ConfigError, MsNet, MsNetConfig, RestrictV, Sharing, UNetConfig};
-use support::{formula, image, samples, wave};
-
-/// Names, ids and shapes of the trained parameters.
-#[derive(Default)]
-struct Trained {
-    path: Vec<String>,
-    found: Vec<(String, ParamId, Vec<usize>)>,
-}
-
-impl ModuleVisitor for Trained {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_string());
-    }
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if param.is_require_grad() {
-            self.found.push((self.path.join("."), param.id, param.dims().to_vec()));
-        }
-    }
-}
-
-/// Trained parameters of a network on an autodiff device.
-fn trained<M: Module>(network: &M) -> Vec<(String, ParamId, Vec<usize>)> {
-    let mut visitor = Trained::default();
-    network.visit(&mut visitor);
-    visitor.found
-}
-
-fn count<M: Module>(network: &M) -> usize {
-    trained(network).iter().map(|(_, _, shape)| shape.iter().product::<usize>()).sum()
-}
+use support::{count, formula, image, samples, trained, wave};
 
 fn training_device() -> Device {
     Device::flex().autodiff()

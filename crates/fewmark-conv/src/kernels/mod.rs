@@ -10,5 +10,6 @@ pub(crate) mod elementwise;
 pub(crate) mod interpolate;
 mod planes;
 pub(crate) mod pool;
+pub(crate) mod reflect;
 pub(crate) mod softmax;
 mod sum;

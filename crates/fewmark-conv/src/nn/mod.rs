@@ -6,12 +6,14 @@
 mod batch_norm;
 mod conv;
 mod conv_transpose;
+mod instance_norm;
 
 use burn::module::Initializer;
 
 pub use batch_norm::{BatchNorm, BatchNormConfig};
 pub use conv::{Conv, Conv2d, Conv3d, ConvConfig};
 pub use conv_transpose::{ConvTranspose, ConvTranspose2d, ConvTranspose3d, ConvTransposeConfig};
+pub use instance_norm::{InstanceNorm, InstanceNormConfig};
 
 /// Burn's and PyTorch's start of a convolution: uniform within `1 / sqrt(fan_in)`.
 pub const DEFAULT_INITIALIZER: Initializer =

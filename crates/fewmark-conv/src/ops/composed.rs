@@ -2,7 +2,7 @@
 //! compare the CPU's kernels with.
 
 use burn::tensor::{
-    Tensor, TensorData, activation,
+    Int, Tensor, TensorData, activation,
     activation::{leaky_relu, relu},
     module::{batch_norm_train, conv_transpose2d, conv_transpose3d, conv2d, conv3d, max_pool2d},
     ops::{ConvOptions as BurnConvOptions, ConvTransposeOptions, MaxPoolOptions},
@@ -140,6 +140,20 @@ pub fn interpolate_linear<const R: usize>(x: Tensor<R>, size: [usize; 3], align_
         let rest = x.shape().num_elements() / from;
         dims[0] = to;
         matrix.matmul(x.reshape([from, rest])).reshape(dims).swap_dims(0, axis)
+    })
+}
+
+/// See [`reflect_pad`](super::reflect_pad).
+pub fn reflect_pad<const R: usize>(x: Tensor<R>, padding: [[usize; 2]; 3]) -> Tensor<R> {
+    (2..R).fold(x, |x, axis| {
+        let ([before, after], n) = (padding[axis + 3 - R], x.dims()[axis] as i64);
+        let mirrored = |place: i64| {
+            let at = place.rem_euclid((2 * n - 2).max(1));
+            at.min(2 * n - 2 - at).max(0)
+        };
+        let from: Vec<i64> = (-(before as i64)..n + after as i64).map(mirrored).collect();
+        let from = Tensor::<1, Int>::from_data(TensorData::from(from.as_slice()), &x.device());
+        x.select(axis, from)
     })
 }
 

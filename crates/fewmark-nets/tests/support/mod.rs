@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// The network with the formula of `golden/make_nets.py` in place of its parameters.
@@ -44,4 +44,37 @@ impl ModuleMapper for Formula {
 /// The samples of a tensor.
 pub(crate) fn samples<const R: usize>(x: Tensor<R>) -> Vec<f32> {
     x.into_data().try_to_vec().expect("a tensor of f32")
+}
+
+/// Names, ids and shapes of the trained parameters.
+#[derive(Default)]
+struct Trained {
+    path: Vec<String>,
+    found: Vec<(String, ParamId, Vec<usize>)>,
+}
+
+impl ModuleVisitor for Trained {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_string());
+    }
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if param.is_require_grad() {
+            self.found.push((self.path.join("."), param.id, param.dims().to_vec()));
+        }
+    }
+}
+
+/// Trained parameters of a network on an autodiff device.
+pub(crate) fn trained<M: Module>(network: &M) -> Vec<(String, ParamId, Vec<usize>)> {
+    let mut visitor = Trained::default();
+    network.visit(&mut visitor);
+    visitor.found
+}
+
+/// Number of trained parameters of a network on an autodiff device.
+pub(crate) fn count<M: Module>(network: &M) -> usize {
+    trained(network).iter().map(|(_, _, shape)| shape.iter().product::<usize>()).sum()
 }

@@ -1,12 +1,6 @@
-//! What the networks need beside convolutions, written once for 2-D (tensors of rank 4) and 3-D (rank 5).
+//! Sizes of image tensors, written once for 2-D (tensors of rank 4) and 3-D (rank 5).
 
-use burn::module::Initializer;
 use burn::tensor::Tensor;
-
-/// Uniform weights with standard deviation `gain / sqrt(fan_in)`.
-pub(crate) fn kaiming(gain: f64) -> Initializer {
-    Initializer::KaimingUniform { gain, fan_out_only: false }
-}
 
 /// Size of an image tensor along z, y and x; 1 along z in 2-D.
 pub(crate) fn size<const R: usize>(x: &Tensor<R>) -> [usize; 3] {
@@ -23,5 +17,13 @@ pub(crate) fn average_pairs<const R: usize>(x: Tensor<R>) -> Tensor<R> {
         dims[axis] /= 2;
         let (before, after) = (dims[..=axis].iter().product(), dims[axis + 1..].iter().product());
         x.reshape([before, 2, after]).mean_dim(1).reshape(dims)
+    })
+}
+
+/// The middle `size` pixels (y, x) of images that are nowhere smaller; of an odd remainder the larger part is cut off behind.
+pub(crate) fn centre_crop(x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
+    (2..4).fold(x, |x, axis| {
+        let (from, to) = (x.dims()[axis], size[axis - 2]);
+        if from == to { x } else { x.narrow(axis, (from - to) / 2, to) }
     })
 }

@@ -1,0 +1,17 @@
+//! What several networks are made of.
+
+mod conv_norm;
+mod resample;
+mod u_shape;
+
+use burn::module::Initializer;
+
+pub use conv_norm::Norm;
+pub(crate) use conv_norm::{ConvNorm, NormLayer, Style};
+pub(crate) use resample::{average_pairs, centre_crop, size};
+pub(crate) use u_shape::{LEVELS, UShape};
+
+/// Uniform weights with standard deviation `gain / sqrt(fan_in)`.
+pub(crate) fn kaiming(gain: f64) -> Initializer {
+    Initializer::KaimingUniform { gain, fan_out_only: false }
+}
