@@ -99,8 +99,47 @@ class UNet(nn.Module):
         return self.out(x)
 
 
+class VMNet(nn.Module):
+    def __init__(self, channels_in=2, width=16):
+        super().__init__()
+        widths = [width << level for level in range(5)]
+        twice = lambda i, o: nn.Sequential(normalised(i, o, 3, nn.ReLU()), normalised(o, o, 3, nn.ReLU()))
+        self.encoder = nn.ModuleList(twice(i, o) for i, o in zip([channels_in] + widths, widths))
+        pairs = list(zip(widths[1:], widths))[::-1]
+        self.upsampling = nn.ModuleList(nn.ConvTranspose2d(below, here, 2, 2) for below, here in pairs)
+        self.decoder = nn.ModuleList(twice(below, here) for below, here in pairs)
+        self.out = nn.Conv2d(width, 1, 1)
+
+    forward = UNet.forward
+
+
+def normalised(i, o, kernel, activation, stride=1, mode="zeros"):
+    conv = nn.Conv2d(i, o, kernel, stride, kernel // 2, padding_mode=mode)
+    return nn.Sequential(conv, nn.InstanceNorm2d(o, eps=1e-3, affine=True), activation)
+
+
+class Scale(nn.Module):
+    def __init__(self, i, widths, skip=4):
+        super().__init__()
+        layer = lambda i, o, kernel, stride=1: normalised(i, o, kernel, nn.LeakyReLU(0.2), stride, "reflect")
+        o, below = widths[0], widths[min(1, len(widths) - 1)]
+        self.skip = layer(i, skip, 1)
+        coarser = [Scale(o, widths[1:])] if widths[1:] else []
+        up = nn.Upsample(scale_factor=2, mode="bilinear")
+        self.deep = nn.Sequential(layer(i, o, 3, 2), layer(o, o, 3), *coarser, up)
+        norm = nn.InstanceNorm2d(skip + below, eps=1e-3, affine=True)
+        self.merge = nn.Sequential(norm, layer(skip + below, o, 3), layer(o, o, 1))
+
+    def forward(self, x):
+        return self.merge(torch.cat([self.skip(x), self.deep(x)], dim=1))
+
+
+def dip_net(*widths):
+    return nn.Sequential(Scale(32, widths), nn.Conv2d(widths[0], 1, 1))
+
+
 def dice_loss(logits, truth):
-    p = logits.softmax(1)
+    p = logits.softmax(1) if logits.shape[1] > 1 else logits.sigmoid()
     axes = [axis for axis in range(p.dim()) if axis != 1]
     return 1 - ((2 * (p * truth).sum(axes) + 1e-5) / (p.sum(axes) + truth.sum(axes) + 1e-5)).mean()
 
@@ -126,8 +165,9 @@ def conv_case(make, shape):
 def network_case(make, shape, classes):
     def prepare(train):
         network, x = make(), torch.randn(*shape)
-        labels = torch.randint(classes, (shape[0], *shape[2:]))
-        truth = F.one_hot(labels, classes).movedim(-1, 1).float()
+        kinds = max(classes, 2)
+        labels = torch.randint(kinds, (shape[0], *shape[2:]))
+        truth = F.one_hot(labels, kinds).movedim(-1, 1).float()[:, -classes:]
         adam = torch.optim.Adam(network.parameters(), lr=1e-3)
 
         def infer():
@@ -159,6 +199,11 @@ def cases():
     yield "msnet2d/128/b4", ("infer", "train-step"), network_case(lambda: MSNet(2, 3, 3), (4, 3, 128, 128), 3)
     yield "msnet3d/16x128x128/b1", ("infer", "train-step"), network_case(lambda: MSNet(3, 1, 4), (1, 1, 16, 128, 128), 4)
     yield "unet/128/b1", ("infer", "train-step"), network_case(UNet, (1, 3, 128, 128), 3)
+    yield "vmnet16/256/b1", ("infer",), network_case(VMNet, (1, 2, 256, 256), 1)
+    yield "vmnet16/256/b2", (None, "train-step"), network_case(VMNet, (2, 2, 256, 256), 1)
+    dip = ("infer", "train-step")
+    yield "dipnet/256/b1", dip, network_case(lambda: dip_net(*[128] * 5), (1, 32, 256, 256), 1)
+    yield "dipnet-light/256/b1", dip, network_case(lambda: dip_net(16, 32, 64, 128, 128), (1, 32, 256, 256), 1)
 
 
 def median_ms(work, repeat):
@@ -182,7 +227,7 @@ def main():
     torch.manual_seed(0)
     for name, kinds, prepare in cases():
         for train, kind in enumerate(kinds):
-            if arguments.only in f"{name}/{kind}":
+            if kind and arguments.only in f"{name}/{kind}":
                 print(f"{name}/{kind}\t{median_ms(prepare(bool(train)), arguments.repeat):.3f}", flush=True)
 
 

@@ -2,11 +2,12 @@
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
+use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use fewmark_conv::nn::{Conv, ConvConfig};
 use fewmark_conv::ops::softmax;
 use fewmark_conv::optim::AdamConfig;
-use fewmark_nets::{MsNet, MsNetConfig, UNet, UNetConfig};
+use fewmark_nets::{DipNet, DipNetConfig, MsNet, MsNetConfig, UNet, UNetConfig, VmNet, VmNetConfig};
 
 use crate::case::{Case, Failure, Work};
 
@@ -54,6 +55,15 @@ pub(crate) fn cases() -> Vec<Case> {
         Ok(MsNetConfig::new(1, 4).init::<5>(device)?)
     }));
     cases.extend(network_cases("unet/128/b1", [1, 3, 128, 128], 3, |device| Ok(UNetConfig::new(3, 3).init(device)?)));
+    // One image is segmented, two are trained on.
+    let vm_net = |device: &Device| Ok(VmNetConfig::default().init(device)?);
+    let [infer, _] = network_cases("vmnet16/256/b1", [1, 2, 256, 256], 1, vm_net);
+    let [_, step] = network_cases("vmnet16/256/b2", [2, 2, 256, 256], 1, vm_net);
+    cases.extend([infer, step]);
+    let [paper, light]: [fn(&Device) -> Result<DipNet, Failure>; 2] =
+        [|device| Ok(DipNetConfig::paper().init(device)?), |device| Ok(DipNetConfig::light().init(device)?)];
+    cases.extend(network_cases("dipnet/256/b1", [1, 32, 256, 256], 1, paper));
+    cases.extend(network_cases("dipnet-light/256/b1", [1, 32, 256, 256], 1, light));
     cases
 }
 
@@ -123,6 +133,18 @@ impl Network<4> for UNet {
     }
 }
 
+impl Network<4> for VmNet {
+    fn logits(&self, image: Tensor<4>) -> Tensor<4> {
+        self.forward(image)
+    }
+}
+
+impl Network<4> for DipNet {
+    fn logits(&self, image: Tensor<4>) -> Tensor<4> {
+        self.forward(image)
+    }
+}
+
 fn network_cases<const R: usize, N: Network<R>>(
     name: &str,
     shape: [usize; R],
@@ -153,8 +175,11 @@ fn network_cases<const R: usize, N: Network<R>>(
     [Case::new(format!("{name}/infer"), infer), Case::new(format!("{name}/train-step"), step)]
 }
 
-/// Random classes for every voxel of images of this shape, one channel a class.
+/// Random classes for every voxel of images of this shape, one channel a class; a mask where there is only one.
 fn one_hot<const R: usize>(shape: [usize; R], classes: usize, device: &Device) -> Tensor<R> {
+    if classes == 1 {
+        return one_hot(shape, 2, device).narrow(1, 1, 1);
+    }
     let mut dims = shape;
     dims[1] = 1;
     let class: Tensor<R, Int> = Tensor::<R>::random(dims, Distribution::Uniform(0.0, classes as f64), device)
@@ -164,13 +189,14 @@ fn one_hot<const R: usize>(shape: [usize; R], classes: usize, device: &Device) -
     Tensor::cat(channels, 1)
 }
 
-/// `1 - mean over classes of (2 sum p y + e) / (sum p + sum y + e)`, the sums over all voxels of the batch.
+/// `1 - mean over classes of (2 sum p y + e) / (sum p + sum y + e)`, the sums over all voxels of the batch; a single class
+/// stands beside a background without a channel.
 fn dice_loss<const R: usize>(logits: Tensor<R>, truth: Tensor<R>) -> Tensor<1> {
     let over_voxels = |x: Tensor<R>| {
         let axes: Vec<usize> = (0..R).filter(|&axis| axis != 1).collect();
         x.sum_dims(&axes)
     };
-    let p = softmax(logits, 1);
+    let p = if logits.dims()[1] == 1 { sigmoid(logits) } else { softmax(logits, 1) };
     let overlap = over_voxels(p.clone() * truth.clone()) * 2.0 + 1e-5;
     1.0 - (overlap / (over_voxels(p) + over_voxels(truth) + 1e-5)).mean()
 }

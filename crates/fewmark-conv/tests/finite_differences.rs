@@ -8,8 +8,8 @@ use common::{device, values};
 use fewmark_conv::{
     Activation,
     ops::{
-        ConvOptions, PoolOptions, batch_norm, conv, conv_transpose, interpolate_linear, label_update, max_pool,
-        operator_update, softmax,
+        ConvOptions, PoolOptions, batch_norm, conv, conv_transpose, instance_norm, interpolate_linear, label_update,
+        max_pool, operator_update, reflect_pad, softmax,
     },
 };
 
@@ -244,6 +244,73 @@ fn normalisation_of_a_batch() {
                 let [gamma, beta] = [arguments[1].clone(), arguments[2].clone()];
                 flat(batch_norm(field(&arguments[0], size), gamma, beta, 1e-3, activation).0)
             },
+        );
+    }
+}
+
+#[test]
+fn instance_normalisation_and_its_activation() {
+    for (size, activation) in [
+        ([2, 3, 2, 4, 3], Activation::LeakyRelu(0.2)),
+        ([3, 2, 1, 5, 4], Activation::None),
+        ([1, 4, 1, 4, 4], Activation::Relu),
+    ] {
+        let channels = size[1];
+        check(
+            &[len(size), channels, channels],
+            |arguments| {
+                let [x, gamma, beta] = [&arguments[0], &arguments[1], &arguments[2]];
+                let plane: usize = size[2..].iter().product();
+                let normalised = x.chunks(plane).enumerate().flat_map(|(at, x)| {
+                    let mean = x.iter().sum::<f64>() / plane as f64;
+                    let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / plane as f64;
+                    let (gamma, beta) = (gamma[at % channels], beta[at % channels]);
+                    x.iter().map(move |x| gamma * (x - mean) / (variance + 1e-3).sqrt() + beta)
+                });
+                let slope = match activation {
+                    Activation::None => 1.0,
+                    Activation::Relu => 0.0,
+                    Activation::LeakyRelu(slope) => f64::from(slope),
+                };
+                normalised.map(|y| y.max(slope * y)).collect()
+            },
+            |arguments| {
+                let [gamma, beta] = [arguments[1].clone(), arguments[2].clone()];
+                flat(instance_norm(field(&arguments[0], size), gamma, beta, 1e-3, activation))
+            },
+        );
+    }
+}
+
+#[test]
+fn padding_by_reflection() {
+    // The last is longer than the axis along z and y, and the axis along x has one voxel.
+    for (size, padding) in [
+        ([2, 2, 1, 4, 3], [[0, 0], [1, 1], [1, 1]]),
+        ([1, 3, 3, 4, 5], [[2, 0], [1, 3], [0, 4]]),
+        ([1, 2, 2, 3, 1], [[3, 2], [5, 7], [1, 2]]),
+    ] {
+        let sizes: [usize; 3] = [size[2], size[3], size[4]];
+        let padded: [usize; 3] = std::array::from_fn(|axis| sizes[axis] + padding[axis][0] + padding[axis][1]);
+        // Reflected until it lies within the axis.
+        let mirrored = |axis: usize, place: isize| {
+            let (last, mut at) = (sizes[axis] as isize - 1, place - padding[axis][0] as isize);
+            while at < 0 || at > last {
+                at = if last == 0 { 0 } else { if at < 0 { -at } else { 2 * last - at } };
+            }
+            at
+        };
+        check(
+            &[len(size)],
+            |arguments| {
+                places([size[0], size[1], padded[0], padded[1], padded[2]])
+                    .map(|(n, c, at)| {
+                        let from = std::array::from_fn(|axis| mirrored(axis, at[axis]));
+                        arguments[0][index(size, n, c, from).expect("a voxel of the field")]
+                    })
+                    .collect()
+            },
+            |arguments| flat(reflect_pad(field(&arguments[0], size), padding)),
         );
     }
 }

@@ -7,7 +7,8 @@ use common::{check, normal, random, relative, values};
 use fewmark_conv::{
     Activation,
     ops::{
-        ConvOptions, PoolOptions, batch_norm, channel_affine, composed, conv, interpolate_linear, max_pool, softmax,
+        ConvOptions, PoolOptions, batch_norm, channel_affine, composed, conv, instance_norm, interpolate_linear,
+        max_pool, reflect_pad, softmax,
     },
 };
 
@@ -126,6 +127,22 @@ fn interpolation_doubles_as_worked_by_hand() {
 }
 
 #[test]
+fn reflection_agrees_with_selected_voxels_and_with_burns_own() {
+    for (dims, padding) in [([2, 3, 5, 4], [[1; 2]; 3]), ([1, 2, 3, 7], [[9; 2], [0, 2], [6, 3]])] {
+        let x = random(dims);
+        let ours = reflect_pad(x.clone(), padding);
+        check(ours, composed::reflect_pad(x.clone(), padding), &[&x]);
+        let along = |axis: usize| (padding[axis][0], padding[axis][1]);
+        let burns = x.clone().pad([along(1), along(2)], ops::PadMode::Reflect);
+        check(reflect_pad(x.clone(), padding), burns, &[&x]);
+    }
+    for (dims, padding) in [([2, 1, 3, 4, 5], [[1; 2]; 3]), ([1, 2, 1, 2, 3], [[2, 1], [3, 5], [7, 0]])] {
+        let x = random(dims);
+        check(reflect_pad(x.clone(), padding), composed::reflect_pad(x.clone(), padding), &[&x]);
+    }
+}
+
+#[test]
 fn softmax_agrees_with_burn() {
     for (dims, groups) in [([2, 6, 5, 7], 1), ([1, 6, 31, 40], 3), ([1, 4, 3, 3], 4), ([3, 1, 2, 2], 1)] {
         let x = random(dims);
@@ -150,7 +167,9 @@ fn views_are_read_as_what_they_are() {
     let pooled = max_pool(x.clone(), PoolOptions::HALVES);
     assert_eq!(values(&pooled), values(&composed::max_pool(x.clone(), PoolOptions::HALVES)));
     let ours = interpolate_linear(x.clone(), [1, 5, 5], false);
-    assert!(relative(&ours, &composed::interpolate_linear(x, [1, 5, 5], false)) < 1e-5);
+    assert!(relative(&ours, &composed::interpolate_linear(x.clone(), [1, 5, 5], false)) < 1e-5);
+    let padded = reflect_pad(x.clone(), [[1; 2]; 3]);
+    assert_eq!(values(&padded), values(&composed::reflect_pad(x, [[1; 2]; 3])));
 }
 
 #[test]
@@ -166,11 +185,16 @@ fn other_types_of_numbers_are_left_to_burn() {
     let relu = Activation::Relu;
     agree(conv(x.clone(), weights, None, options, relu), conv(double.clone(), double_weights, None, options, relu));
     agree(
-        channel_affine(x.clone(), one.clone(), one, relu),
-        channel_affine(double.clone(), double_one.clone(), double_one, relu),
+        channel_affine(x.clone(), one.clone(), one.clone(), relu),
+        channel_affine(double.clone(), double_one.clone(), double_one.clone(), relu),
+    );
+    agree(
+        instance_norm(x.clone(), one.clone(), one, 1e-3, relu),
+        instance_norm(double.clone(), double_one.clone(), double_one, 1e-3, relu),
     );
     agree(max_pool(x.clone(), PoolOptions::HALVES), max_pool(double.clone(), PoolOptions::HALVES));
     let double_size = [1, 12, 16];
     agree(interpolate_linear(x.clone(), double_size, false), interpolate_linear(double.clone(), double_size, false));
+    agree(reflect_pad(x.clone(), [[2; 2]; 3]), reflect_pad(double.clone(), [[2; 2]; 3]));
     agree(softmax(x, 2), softmax(double, 2));
 }

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Writes nets.json: logits of small MSNets and a U-Net in double precision, with parameters and images from formulas.
+"""Writes nets.json: logits of small networks in double precision, with parameters and images from formulas.
 
-Made with PyTorch 2.15. Every operation is the plain formula of the network's documentation, evaluated as it is written there.
+Made with PyTorch 2.15. Every operation is the plain formula of the network's documentation, evaluated as it is written there. For
+networks that are trained on a few images there are also the gradients of a weighted sum of the logits: of each parameter the
+gradient's length, and its product with the formula of weights.
 """
 import json
 import pathlib
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -17,6 +20,7 @@ class Parameters:
 
     def __init__(self):
         self.p = 0
+        self.trained = []
 
     def wave(self, count):
         i = torch.arange(count, dtype=torch.float64)
@@ -29,6 +33,10 @@ class Parameters:
 
     def vector(self, n):
         return 0.75 + 0.25 * self.wave(n)
+
+    def learn(self, x):
+        self.trained.append(x.requires_grad_())
+        return x
 
 
 def image(*shape):
@@ -135,8 +143,107 @@ def unet(x, classes, base):
     return F.conv2d(x, *out)
 
 
+class Layers:
+    """Convolutions with bias, their normalisation and the activation; `norm` is instance, batch or running."""
+
+    def __init__(self, make, norm):
+        self.make, self.norm = make, norm
+
+    def weight(self, *shape):
+        return self.make.learn(self.make.weight(*shape))
+
+    def vector(self, n):
+        return self.make.learn(self.make.vector(n))
+
+    def normalise(self, n):
+        gamma, beta = self.vector(n), self.vector(n)
+        running = [self.make.vector(n) for _ in range(2)] if self.norm != "instance" else None
+
+        def run(x):
+            if self.norm == "running":
+                mean, variance = (v.reshape(1, -1, 1, 1) for v in running)
+            else:
+                axes = (2, 3) if self.norm == "instance" else (0, 2, 3)
+                mean, variance = x.mean(axes, keepdim=True), x.var(axes, correction=0, keepdim=True)
+            x = (x - mean) / torch.sqrt(variance + 1e-3)
+            return x * gamma.reshape(1, -1, 1, 1) + beta.reshape(1, -1, 1, 1)
+
+        return run
+
+    def conv(self, i, o, kernel, act, stride=1, mode="constant"):
+        weight, bias, normalise = self.weight(o, i, kernel, kernel), self.vector(o), self.normalise(o)
+        return lambda x: act(normalise(F.conv2d(F.pad(x, [kernel // 2] * 4, mode=mode), weight, bias, stride=stride)))
+
+
+def vm_net(x, base, norm):
+    make = Parameters()
+    layers = Layers(make, norm)
+
+    def double(i, o):
+        first, second = layers.conv(i, o, 3, F.relu), layers.conv(o, o, 3, F.relu)
+        return lambda x: second(first(x))
+
+    widths = [base << level for level in range(5)]
+    encoder = [double(x.shape[1] if level == 0 else widths[level - 1], widths[level]) for level in range(5)]
+    ups = [(layers.weight(widths[i + 1], widths[i], 2, 2), layers.vector(widths[i])) for i in (3, 2, 1, 0)]
+    decoder = [double(widths[i + 1], widths[i]) for i in (3, 2, 1, 0)]
+    out = (layers.weight(1, base, 1, 1), layers.vector(1))
+
+    height, width = x.shape[2:]
+    before = [(-size % 16) // 2 for size in (height, width)]
+    behind = [(-size % 16 + 1) // 2 for size in (height, width)]
+    x = torch.from_numpy(np.pad(x.numpy(), [(0, 0), (0, 0), *zip(before, behind)], mode="reflect"))
+    skips = []
+    for level, block in enumerate(encoder):
+        x = block(F.max_pool2d(x, 2) if level else x)
+        skips.append(x)
+    for (weight, bias), block, skip in zip(ups, decoder, skips[3::-1]):
+        x = block(torch.cat([skip, F.conv_transpose2d(x, weight, bias, stride=2)], 1))
+    logits = F.conv2d(x, *out)
+    return logits[:, :, before[0] : before[0] + height, before[1] : before[1] + width], make
+
+
+def dip_net(x, down, up, skip, norm, mode):
+    make = Parameters()
+    layers = Layers(make, norm)
+    act = lambda x: F.leaky_relu(x, 0.2)
+    conv = lambda i, o, kernel, stride=1: layers.conv(i, o, kernel, act, stride, "reflect" if kernel > 1 else "constant")
+    scales = []
+    for i, (inputs, width) in enumerate(zip([x.shape[1], *down], down)):
+        joined = skip + (up[i + 1] if i + 1 < len(up) else width)
+        side, halve, deepen = conv(inputs, skip, 1), conv(inputs, width, 3, 2), conv(width, width, 3)
+        scales.append((side, halve, deepen, layers.normalise(joined), conv(joined, up[i], 3), conv(up[i], up[i], 1)))
+    out = (layers.weight(1, up[0], 1, 1), layers.vector(1))
+
+    def run(i, x):
+        side, halve, deepen, normalise, merge, mix = scales[i]
+        deep = deepen(halve(x))
+        if i + 1 < len(scales):
+            deep = run(i + 1, deep)
+        deep = F.interpolate(deep, scale_factor=2, mode=mode)
+        dy, dx = ((large - small) // 2 for large, small in zip(deep.shape[2:], x.shape[2:]))
+        deep = deep[:, :, dy : dy + x.shape[2], dx : dx + x.shape[3]]
+        return mix(merge(normalise(torch.cat([side(x), deep], 1))))
+
+    return F.conv2d(run(0, x), *out), make
+
+
+def rounded(values):
+    return [float(f"{v:.8g}") for v in values]
+
+
 def case(logits):
-    return {"shape": list(logits.shape), "logits": [float(f"{v:.8g}") for v in logits.flatten().tolist()]}
+    return {"shape": list(logits.shape), "logits": rounded(logits.flatten().tolist())}
+
+
+def trained_case(logits, make):
+    def wave(p, like):
+        i = torch.arange(like.numel(), dtype=torch.float64)
+        return torch.sin(0.61 * i * i + 1.7 * i + p).reshape(like.shape)
+
+    (logits * wave(7, logits)).sum().backward()
+    measured = lambda p, g: rounded([g.norm().item(), (g * wave(p, g)).sum().item()])
+    return case(logits.detach()) | {"gradients": [measured(p, x.grad) for p, x in enumerate(make.trained)]}
 
 
 cases = {
@@ -148,6 +255,12 @@ cases = {
     "msnet 3-D": case(msnet(image(1, 1, 5, 8, 6), 4)),
     "msnet 3-D, other options": case(msnet(image(1, 1, 4, 5, 3), 2, grids=3, per_grid=True, restrict_v="conv")),
     "unet": case(unet(image(1, 3, 16, 21), 3, 2)),
+    "vm net": trained_case(*vm_net(image(1, 2, 19, 20), 2, "instance")),
+    "vm net, batch": trained_case(*vm_net(image(2, 2, 9, 17), 2, "batch")),
+    "vm net, running statistics": case(vm_net(image(1, 2, 5, 7), 2, "running")[0].detach()),
+    "dip net": trained_case(*dip_net(image(1, 3, 13, 18), [3, 4, 5], [5, 4, 3], 2, "instance", "bilinear")),
+    "dip net, batch": trained_case(*dip_net(image(2, 3, 9, 11), [3, 4], [4, 3], 2, "batch", "nearest")),
+    "dip net, running statistics": case(dip_net(image(1, 3, 9, 11), [3, 4], [4, 3], 2, "running", "nearest")[0].detach()),
 }
 lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in cases.items())
 (pathlib.Path(__file__).parent / "nets.json").write_text(f"{{\n{lines}\n}}\n")
