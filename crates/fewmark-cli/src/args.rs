@@ -37,6 +37,12 @@ pub(crate) enum Command {
     Segment(Segment),
     /// Score segmentations against the truth
     Evaluate(Evaluate),
+    /// Train a network
+    Train(Train),
+    /// Segment images with a trained network, from their clicks
+    Predict(Predict),
+    /// List the trainings that are kept in a folder
+    Runs(Runs),
     /// Show size, geometry, intensities and labels of files
     Info(Info),
     /// Convert an image to another format, grid or intensity range
@@ -72,6 +78,11 @@ pub(crate) struct Segment {
     /// Set a parameter of the method; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = fewmark::registry::parse_setting)]
     pub(crate) settings: Vec<toml::Table>,
+    /// A trained model, which knows its method and parameters
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["method", "config", "settings"])]
+    pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
     /// Segment this slice of a volume only, counted from 0
     #[arg(long, value_name = "Z")]
     pub(crate) slice: Option<usize>,
@@ -87,6 +98,102 @@ pub(crate) struct Segment {
     /// Where to write the relaxed solution, 0 to 1
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) probability: Option<PathBuf>,
+}
+
+/// How a network is used.
+#[derive(Args)]
+pub(crate) struct NetworkArgs {
+    /// Where the network computes
+    #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
+    pub(crate) device: DeviceArg,
+    /// Refine the network's answer by total variation
+    #[arg(long, requires = "model")]
+    pub(crate) refine: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeviceArg {
+    /// The processor
+    Cpu,
+    /// The graphics card
+    Gpu,
+}
+
+impl From<DeviceArg> for fewmark::learn::Compute {
+    fn from(device: DeviceArg) -> Self {
+        match device {
+            DeviceArg::Cpu => Self::Cpu,
+            DeviceArg::Gpu => Self::Gpu,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Train {
+    /// What is trained
+    #[arg(value_enum, required_unless_present = "resume", conflicts_with = "resume")]
+    pub(crate) what: Option<Trainable>,
+    /// Images, or folders of them
+    #[arg(long, num_args = 1.., value_name = "PATH", value_hint = ValueHint::AnyPath, requires = "marks")]
+    pub(crate) images: Vec<PathBuf>,
+    /// JSON files with the clicks of the images, or folders of them
+    #[arg(long, num_args = 1.., value_name = "PATH", value_hint = ValueHint::AnyPath, requires = "images")]
+    pub(crate) marks: Vec<PathBuf>,
+    /// CSV file with the columns image and marks, instead of --images and --marks
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["images", "marks"])]
+    pub(crate) list: Option<PathBuf>,
+    /// TOML file with settings
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// Set a setting; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = fewmark::registry::parse_setting)]
+    pub(crate) settings: Vec<toml::Table>,
+    /// Where the network computes
+    #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
+    pub(crate) device: DeviceArg,
+    /// The run folder: settings, log, checkpoints, model, report
+    #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath, required_unless_present_any = ["resume", "show_settings"])]
+    pub(crate) output: Option<PathBuf>,
+    /// Go on with the training of a run folder
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with_all = ["images", "marks", "list", "config", "settings", "output"])]
+    pub(crate) resume: Option<PathBuf>,
+    /// Print every setting with its default, as TOML, and train nothing
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) show_settings: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Trainable {
+    /// Deep-Image-Prior networks: a few images with clicks, no labels
+    Dip,
+}
+
+#[derive(Args)]
+pub(crate) struct Predict {
+    /// The model file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) model: PathBuf,
+    /// Images, or folders of them
+    #[arg(required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) images: Vec<PathBuf>,
+    /// JSON files with the clicks of the images, or folders of them
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) marks: Vec<PathBuf>,
+    /// Folder for the masks: label 1 in the geometry of each image
+    #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) output: PathBuf,
+    /// Also write pictures of the contours and the clicks
+    #[arg(long)]
+    pub(crate) overlays: bool,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct Runs {
+    /// A run folder, or a folder that holds run folders
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) folder: PathBuf,
 }
 
 #[derive(Args)]

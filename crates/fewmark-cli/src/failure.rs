@@ -56,6 +56,7 @@ impl From<fewmark::Error> for Failure {
         use fewmark::Error;
         use fewmark::classical::Error as Classical;
         use fewmark::image::Error as File;
+        use fewmark::learn::Error as Learn;
         let wrong_call = matches!(
             error,
             Error::UnknownMethod { .. }
@@ -63,6 +64,7 @@ impl From<fewmark::Error> for Failure {
                 | Error::Config { .. }
                 | Error::NoClick
                 | Error::Click { .. }
+                | Error::Learn(Learn::Setting { .. } | Learn::Network(_) | Learn::Device(..))
                 | Error::Image(File::CannotStore { .. } | File::OutsideImage { .. })
                 | Error::Classical(Classical::Dimension { .. } | Classical::Parameter { .. })
         );
@@ -73,6 +75,12 @@ impl From<fewmark::Error> for Failure {
 
 impl From<fewmark::image::Error> for Failure {
     fn from(error: fewmark::image::Error) -> Self {
+        fewmark::Error::from(error).into()
+    }
+}
+
+impl From<fewmark::learn::Error> for Failure {
+    fn from(error: fewmark::learn::Error) -> Self {
         fewmark::Error::from(error).into()
     }
 }

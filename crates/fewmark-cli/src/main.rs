@@ -35,6 +35,9 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Segment(segment) => commands::segment::run(&segment, common),
         Command::Evaluate(evaluate) => commands::evaluate::run(&evaluate, common),
+        Command::Train(train) => commands::train::run(&train, common),
+        Command::Predict(predict) => commands::predict::run(&predict, common),
+        Command::Runs(runs) => commands::runs::run(&runs, common),
         Command::Info(info) => commands::info::run(&info, common),
         Command::Convert(convert) => commands::convert::run(&convert, common),
         Command::Clicks(clicks) => commands::clicks::run(&clicks, common),

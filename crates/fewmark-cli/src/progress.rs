@@ -34,6 +34,12 @@ impl ProgressLine {
         }
         ControlFlow::Continue(())
     }
+
+    /// Shows a step of a training.
+    pub(crate) fn show_training(&self, step: &fewmark::learn::Step) {
+        self.0.set_message(format!("loss {:.4}", step.loss));
+        self.0.set_position((step.iteration as f64 / step.of as f64 * STEPS as f64) as u64);
+    }
 }
 
 impl Drop for ProgressLine {

@@ -53,6 +53,9 @@ pub enum Error {
         /// What is wrong with it.
         source: SeriesError,
     },
+    /// The image has no contrast to scale by.
+    #[error("{0}")]
+    NoContrast(String),
     /// The number of samples does not fit the geometry.
     #[error("expected {expected} samples, found {found}")]
     SampleCount {
@@ -269,6 +272,7 @@ impl Error {
             Self::NotLabels { .. } => Some("give the label map, not the image".into()),
             Self::OutOfMemory { .. } => Some("crop the image, work on one slice, or close other programs".into()),
             Self::OutsideImage { .. } => Some("indices are counted from 0".into()),
+            Self::NoContrast(_) => Some("check that the right image was given".into()),
             Self::Geometry(GeometryError::Size(_)) => Some("ask for fewer voxels: a larger spacing".into()),
             Self::SampleCount { .. } | Self::Geometry(_) => None,
         }

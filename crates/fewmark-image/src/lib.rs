@@ -17,6 +17,7 @@ mod label_map;
 pub mod memory;
 mod resample;
 mod sample;
+mod scaling;
 
 pub use crop::{crop, crop_to_box, embed_slice, pad, slice, slice_labels, window, window_labels};
 pub use error::{DecodeError, Error, SeriesError};
@@ -31,3 +32,4 @@ pub use io::{
 pub use label_map::{Label, LabelMap};
 pub use resample::{Interpolation, resample_labels_to, resample_labels_to_spacing, resample_to, resample_to_spacing};
 pub use sample::SampleType;
+pub use scaling::Scaling;

@@ -8,6 +8,9 @@ pub enum Error {
     /// The solver refused its input or was stopped.
     #[error(transparent)]
     Classical(#[from] fewmark_classical::Error),
+    /// Nothing was learned, or a model cannot be used.
+    #[error(transparent)]
+    Learn(#[from] fewmark_learn::Error),
     /// There is no method of that name.
     #[error("there is no method {name:?}")]
     UnknownMethod {
@@ -45,12 +48,17 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A file that should hold clicks.
+    #[error("{path:?} holds no clicks: {problem}")]
+    MarksFile {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A label map from which no clicks can be drawn.
     #[error("{0}")]
     NoObject(String),
-    /// The image has no contrast to segment by.
-    #[error("{0}")]
-    NoContrast(String),
     /// The caller asked to stop.
     #[error("stopped")]
     Stopped,
@@ -62,6 +70,7 @@ impl Error {
         let similar = |nearest: &Option<String>| nearest.as_ref().map(|name| format!("did you mean {name:?}?"));
         match self {
             Self::Image(error) => error.hint(),
+            Self::Learn(error) => error.hint(),
             Self::UnknownMethod { nearest, .. } => {
                 similar(nearest).or_else(|| Some("`fewmark methods` lists them".into()))
             }
@@ -75,7 +84,9 @@ impl Error {
             Self::Click { .. } => {
                 Some("clicks are voxel indices x,y[,z] counted from 0, or mm (RAS+) with --world".into())
             }
-            Self::NoContrast(_) => Some("check that the right image was given".into()),
+            Self::MarksFile { .. } => {
+                Some("write { \"foreground\": [[X, Y]], \"background\": [[X, Y]] }, as `fewmark clicks` does".into())
+            }
             Self::NoObject(_) => Some("`fewmark info` shows the labels of a file".into()),
             Self::Classical(fewmark_classical::Error::Dimension { .. }) => Some(
                 "segment one slice with --slice Z, or use a method for volumes: `fewmark methods` lists them".into(),

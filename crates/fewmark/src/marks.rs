@@ -1,5 +1,7 @@
 //! What a person marks on an image.
 
+use std::path::Path;
+
 use fewmark_image::Geometry;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +55,23 @@ impl Marks {
             voxels.iter().map(|voxel| voxel[..count].iter().map(|&c| c as f64).collect()).collect()
         };
         Self { space: Space::Voxel, foreground: list(foreground), background: list(background) }
+    }
+
+    /// The clicks of a JSON file.
+    ///
+    /// # Errors
+    /// [`Error::MarksFile`] when the file holds no clicks, [`Error::Image`] when it cannot be read.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|source| fewmark_image::Error::Io {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        })?;
+        serde_json::from_str(&text).map_err(|e| Error::MarksFile {
+            path: path.to_owned(),
+            problem: if e.is_eof() { "it is cut short".into() } else { e.to_string() },
+        })
     }
 
     /// The voxels of an image that were clicked: the nearest ones to the coordinates.

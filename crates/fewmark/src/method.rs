@@ -18,7 +18,7 @@ pub trait Method: Send + Sync {
     /// when it breaks, the work ends with [`Error::Stopped`].
     ///
     /// # Errors
-    /// [`Error::Click`] and its kin for marks that do not fit the image, [`Error::NoContrast`] for an image that
+    /// [`Error::Click`] and its kin for marks that do not fit the image, [`NoContrast`](fewmark_image::Error::NoContrast) for an image that
     /// cannot be segmented, [`Error::Stopped`].
     fn segment(&self, image: &Image, marks: &Marks, progress: &mut Progress<'_>) -> Result<Segmentation, Error>;
 }

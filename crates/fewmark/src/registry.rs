@@ -19,7 +19,7 @@ type Presets = &'static [(&'static str, fn() -> toml::Table)];
 const PRESET: &str = "preset";
 
 /// All methods. A new one adds its line here.
-pub static METHODS: &[Entry] = &[crate::selective::TV, crate::selective::ELASTICA];
+pub static METHODS: &[Entry] = &[crate::selective::TV, crate::selective::ELASTICA, crate::dip::DIP];
 
 /// The entry of a method.
 ///
@@ -62,19 +62,10 @@ impl Entry {
             Some(value) => self.preset(value)?,
             None => self.defaults(),
         };
-        for (key, value) in changes.iter().flatten().filter(|(key, _)| *key != PRESET) {
-            let Some(present) = parameters.get_mut(key) else {
-                return Err(Error::UnknownParameter {
-                    method: self.name,
-                    key: key.clone(),
-                    nearest: nearest(key, parameters.keys().map(String::as_str)),
-                });
-            };
-            if let Some(kind) = other_kind(present, value) {
-                let message = format!("{key} = {value}: expected {kind}");
-                return Err(Error::Config { method: self.name, message });
-            }
-            *present = value.clone();
+        for change in changes {
+            let mut change = change.clone();
+            change.remove(PRESET);
+            merge(&mut parameters, &change, self.name)?;
         }
         (self.build)(parameters)
     }
@@ -91,6 +82,28 @@ impl Entry {
     }
 }
 
+/// Changes some of the settings of a method; tables within the table are changed in the same way.
+///
+/// # Errors
+/// [`Error::UnknownParameter`] with the most similar name, or [`Error::Config`] for a value of the wrong kind.
+pub(crate) fn merge(settings: &mut toml::Table, changes: &toml::Table, method: &'static str) -> Result<(), Error> {
+    for (key, value) in changes {
+        if let (Some(toml::Value::Table(settings)), toml::Value::Table(changes)) = (settings.get_mut(key), value) {
+            merge(settings, changes, method)?;
+            continue;
+        }
+        let Some(present) = settings.get_mut(key) else {
+            let nearest = nearest(key, settings.keys().map(String::as_str));
+            return Err(Error::UnknownParameter { method, key: key.clone(), nearest });
+        };
+        if let Some(kind) = other_kind(present, value) {
+            return Err(Error::Config { method, message: format!("{key} = {value}: expected {kind}") });
+        }
+        *present = value.clone();
+    }
+    Ok(())
+}
+
 /// What values of the kind of `present` are called, when `value` is of another kind. Whole numbers are counts.
 fn other_kind(present: &toml::Value, value: &toml::Value) -> Option<&'static str> {
     use toml::Value::{Array, Boolean, Float, Integer, String};
@@ -102,6 +115,7 @@ fn other_kind(present: &toml::Value, value: &toml::Value) -> Option<&'static str
         (Integer(_), _) => Some("a whole number of at least 0"),
         (Boolean(_), _) => Some("true or false"),
         (Array(_), _) => Some("a list such as [0, 1]"),
+        (toml::Value::Table(_), _) => Some("settings of its own, such as training.iterations = 100"),
         _ => Some("a name"),
     }
 }
@@ -115,7 +129,7 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         .map(|(_, candidate)| candidate.to_owned())
 }
 
-/// One `key=value` as a table; the value is read as TOML, and as a string where it is none.
+/// One `key=value` as a table; the value is read as TOML, and as a string where it is none. A key `a.b` is `b` in the table `a`.
 ///
 /// # Errors
 /// A sentence when there is no `=`, or nothing before it.
@@ -127,5 +141,9 @@ pub fn parse_setting(text: &str) -> Result<toml::Table, String> {
     }
     let parsed =
         toml::from_str::<toml::Table>(&format!("value = {value}")).ok().and_then(|mut table| table.remove("value"));
-    Ok(toml::Table::from_iter([(key.to_owned(), parsed.unwrap_or_else(|| toml::Value::String(value.into())))]))
+    let value = parsed.unwrap_or_else(|| toml::Value::String(value.into()));
+    let within = |value: toml::Value, key: &str| toml::Table::from_iter([(key.trim().to_owned(), value)]);
+    let (outer, key) = key.rsplit_once('.').map_or((None, key), |(outer, key)| (Some(outer), key));
+    let tables = outer.into_iter().flat_map(|outer| outer.rsplit('.'));
+    Ok(tables.fold(within(value, key), |inner, table| within(inner.into(), table)))
 }

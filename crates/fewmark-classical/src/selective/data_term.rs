@@ -81,6 +81,12 @@ pub(super) fn fitting_band(f: &[f32], marker: &Marker, params: &SelectiveParams)
     }
 }
 
+/// `r`, and the normalised distance in it.
+pub(super) struct DataTerm {
+    pub(super) r: Vec<f32>,
+    pub(super) distance: Vec<f32>,
+}
+
 /// The data term
 ///
 /// ```text
@@ -100,7 +106,7 @@ pub(super) fn data_term(
     foreground: Vec<f32>,
     background: Option<&Background>,
     params: &SelectiveParams,
-) -> Result<Vec<f32>, Error> {
+) -> Result<DataTerm, Error> {
     let apart = background.map_or(1.0, |b| least_within(&foreground, &b.mask)).max(f32::MIN_POSITIVE);
     let push = params.background as f32 / apart;
     let nearer = |i: usize| background.map_or(0.0, |b| (push * (foreground[i] - b.distance[i])).max(0.0));
@@ -126,7 +132,7 @@ pub(super) fn data_term(
             *r = r.min(-lambda);
         }
     });
-    Ok(r)
+    Ok(DataTerm { r, distance })
 }
 
 /// The least value of a field within a mask.

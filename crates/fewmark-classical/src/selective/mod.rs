@@ -10,4 +10,4 @@ mod selection;
 mod session;
 
 pub use params::{DistanceKind, FittingBandKind, Keep, LengthUnit, NormalisationKind, SelectiveParams, Solver};
-pub use session::{Outcome, Regulariser, Run, Session};
+pub use session::{Outcome, Regulariser, Run, Session, Terms, clicked_object};

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use fewmark_grid::Grid;
 
-use super::data_term::{Background, Marker, data_term, derived, fitting_band};
+use super::data_term::{Background, DataTerm, Marker, data_term, derived, fitting_band};
 use super::params::{SelectiveParams, Solver};
 use super::part::Part;
 use super::selection::select;
@@ -54,6 +54,24 @@ pub struct Outcome {
     pub runs: Vec<Run>,
 }
 
+/// The terms of the energy `mu |Du| g + <r, u>` for one image and its clicks, a value a voxel each.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The region that the clicks mark.
+    pub marker: Vec<bool>,
+    /// `D`, the distance from the marker, normalised; 0 on it and at most [`SelectiveParams::distance_cap`].
+    pub distance: Vec<f32>,
+    /// `r`, the data term with all its weights: negative where the object is likely.
+    pub data: Vec<f32>,
+    /// `g`, the edge detector, where [`SelectiveParams::edge_weight`] asks for it.
+    pub edge: Option<Vec<f32>>,
+    /// `mu`, the weight of the regulariser in pixels.
+    pub mu: f64,
+    /// Quantities derived from image and clicks, by name.
+    pub derived: Vec<(&'static str, f64)>,
+    background: Option<Vec<bool>>,
+}
+
 /// An image, what is computed from it once, and the last solution.
 pub struct Session {
     params: SelectiveParams,
@@ -79,8 +97,7 @@ impl Session {
         if count > 0 {
             return Err(Error::NotFinite { what: "image", count });
         }
-        let pixel = grid.spacing[0];
-        let grid = Grid { spacing: grid.spacing.map(|s| s / pixel), ..*grid };
+        let grid = in_pixels(grid);
         let detector = EdgeDetector { iota: params.iota, sigma: params.edge_sigma };
         let edge = params.edge_weight.then(|| detector.apply(f, &grid)).transpose()?;
         let f = gaussian(f, &grid, params.presmooth_sigma)?;
@@ -112,38 +129,48 @@ impl Session {
             return Err(Error::Dimension { method: "elastica", size: self.grid.size });
         }
         let mut clock = Clock::new();
-        let (marker, background) = self.mark(foreground, background)?;
+        let terms = self.terms_in(foreground, background, &mut clock)?;
+        let (u, runs) = self.solve(&terms.data, terms.mu, regulariser, on_iteration)?;
+        clock.lap("solve");
+        let clicks: Vec<usize> = foreground.iter().map(|&click| self.grid.index(click)).collect();
+        let mask = select(&u, &terms.marker, &clicks, terms.background.as_deref(), &self.grid, &self.params);
+        clock.lap("selection");
+        Ok(Outcome { mask, u, derived: terms.derived, stages: clock.laps, runs })
+    }
+
+    /// The terms of the energy for some clicks, which are constants of the image: what a network is trained with.
+    ///
+    /// # Errors
+    /// As [`Session::segment`].
+    pub fn terms(&mut self, foreground: &[[usize; 3]], background: &[[usize; 3]]) -> Result<Terms, Error> {
+        self.terms_in(foreground, background, &mut Clock::new())
+    }
+
+    fn terms_in(
+        &mut self,
+        foreground: &[[usize; 3]],
+        background: &[[usize; 3]],
+        clock: &mut Clock,
+    ) -> Result<Terms, Error> {
+        let (marker, background) = mark(foreground, background, &self.grid, &self.params)?;
         clock.lap("markers");
         let distance = self.foreground_distance(&marker.mask)?;
         let background = background.map(|mask| self.background_distance(mask)).transpose()?;
         clock.lap("distance");
         let band = fitting_band(&self.f, &marker, &self.params)?;
-        let r = data_term(&self.f, &self.grid, &band, &marker, distance, background.as_ref(), &self.params)?;
+        let DataTerm { r, distance } =
+            data_term(&self.f, &self.grid, &band, &marker, distance, background.as_ref(), &self.params)?;
         clock.lap("data term");
         let mu = marker.mu(&self.params);
-        let (u, runs) = self.solve(&r, mu, regulariser, on_iteration)?;
-        clock.lap("solve");
-        let clicks: Vec<usize> = foreground.iter().map(|&click| self.grid.index(click)).collect();
-        let outside = background.as_ref().map(|b| b.mask.as_slice());
-        let mask = select(&u, &marker.mask, &clicks, outside, &self.grid, &self.params);
-        clock.lap("selection");
-        Ok(Outcome { mask, u, derived: derived(&band, &marker, mu, &r), stages: clock.laps, runs })
-    }
-
-    /// The marker and the voxels of the background clicks, which do not overlap.
-    fn mark(&self, foreground: &[[usize; 3]], background: &[[usize; 3]]) -> Result<(Marker, Option<Vec<bool>>), Error> {
-        let mut mask = marker_region(&self.grid, foreground, self.params.marker_shape)?;
-        let mut outside = vec![false; mask.len()];
-        for &click in background {
-            let block = marker_region(&self.grid, &[click], self.params.marker_shape)?;
-            outside.iter_mut().zip(block).for_each(|(o, b)| *o |= b);
-        }
-        for &click in foreground {
-            outside[self.grid.index(click)] = false;
-        }
-        mask.iter_mut().zip(&outside).for_each(|(m, o)| *m &= !o);
-        let marker = Marker::new(mask, foreground.len(), &self.grid);
-        Ok((marker, (!background.is_empty()).then_some(outside)))
+        Ok(Terms {
+            derived: derived(&band, &marker, mu, &r),
+            marker: marker.mask,
+            background: background.map(|b| b.mask),
+            distance,
+            edge: self.edge.clone(),
+            data: r,
+            mu,
+        })
     }
 
     fn foreground_distance(&mut self, marker: &[bool]) -> Result<Vec<f32>, Error> {
@@ -210,6 +237,50 @@ impl Session {
         let (bent, report) = elastica(&problem, &self.params.elastica(), Some(&start), on_iteration)?;
         Ok((part.paste(&bent, u.to_vec(), &self.grid), report))
     }
+}
+
+/// The clicked object in a relaxed solution that was found elsewhere, by a network for one: what `params` say is kept of `u > 1/2`.
+///
+/// # Errors
+/// [`Error::Length`], [`Error::NoClick`], [`Error::Outside`].
+pub fn clicked_object(
+    u: &[f32],
+    grid: &Grid,
+    foreground: &[[usize; 3]],
+    background: &[[usize; 3]],
+    params: &SelectiveParams,
+) -> Result<Vec<bool>, Error> {
+    Error::check_length("relaxed solution", grid, u.len())?;
+    let grid = in_pixels(grid);
+    let (marker, background) = mark(foreground, background, &grid, params)?;
+    let clicks: Vec<usize> = foreground.iter().map(|&click| grid.index(click)).collect();
+    Ok(select(u, &marker.mask, &clicks, background.as_deref(), &grid, params))
+}
+
+/// The grid with lengths in pixels along x.
+fn in_pixels(grid: &Grid) -> Grid {
+    Grid { spacing: grid.spacing.map(|s| s / grid.spacing[0]), ..*grid }
+}
+
+/// The marker and the voxels of the background clicks, which do not overlap.
+fn mark(
+    foreground: &[[usize; 3]],
+    background: &[[usize; 3]],
+    grid: &Grid,
+    params: &SelectiveParams,
+) -> Result<(Marker, Option<Vec<bool>>), Error> {
+    let mut mask = marker_region(grid, foreground, params.marker_shape)?;
+    let mut outside = vec![false; mask.len()];
+    for &click in background {
+        let block = marker_region(grid, &[click], params.marker_shape)?;
+        outside.iter_mut().zip(block).for_each(|(o, b)| *o |= b);
+    }
+    for &click in foreground {
+        outside[grid.index(click)] = false;
+    }
+    mask.iter_mut().zip(&outside).for_each(|(m, o)| *m &= !o);
+    let marker = Marker::new(mask, foreground.len(), grid);
+    Ok((marker, (!background.is_empty()).then_some(outside)))
 }
 
 /// Times of the stages of a work.

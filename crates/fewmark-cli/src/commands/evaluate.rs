@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use fewmark::LabelMap;
-use fewmark::image::{Error, Format, expect_folder, read_labels, write_atomically};
+use fewmark::image::{Error, expect_folder, read_labels, write_atomically};
+use fewmark::learn::dataset::{self, image_name};
 use fewmark::metrics::{
     CaseScores, EmptyDistance, Metric, Score, ScoreOptions, Scores, Statistics, Summary, score_case,
 };
@@ -70,10 +71,11 @@ fn empty_distance(text: &str) -> Result<EmptyDistance, Failure> {
 fn cases(predictions: &Path, truths: &Path) -> Result<Vec<Case>, Failure> {
     match (is_folder(predictions)?, is_folder(truths)?) {
         (false, false) => {
-            let name = case_name(predictions).unwrap_or_else(|| predictions.display().to_string());
+            let name = image_name(predictions).unwrap_or_else(|| predictions.display().to_string());
             Ok(vec![Case { name, prediction: predictions.into(), truth: truths.into() }])
         }
         (true, true) => {
+            let files = |folder: &Path| dataset::files(&[folder.to_owned()], image_name);
             let (mut predicted, truths_by_name) = (files(predictions)?, files(truths)?);
             let matched: Vec<Case> = truths_by_name
                 .iter()
@@ -106,30 +108,6 @@ fn is_folder(path: &Path) -> Result<bool, Failure> {
 fn folder_and_file(folder: &Path, file: &Path) -> Failure {
     Failure::call(format!("{folder:?} is a folder, {file:?} is a file"))
         .hint("give two files, or two folders with files of the same names")
-}
-
-/// The image files of a folder by case name.
-fn files(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Failure> {
-    let unreadable = |e: std::io::Error| Failure::work(format!("cannot list {folder:?}: {e}"));
-    let mut files = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let Some(name) = case_name(&path) else { continue };
-        if let Some(other) = files.insert(name.clone(), path.clone()) {
-            return Err(Failure::work(format!("two files of the case {name:?}: {other:?} and {path:?}"))
-                .hint("keep one of them in the folder"));
-        }
-    }
-    Ok(files)
-}
-
-/// The file name without the ending of its format; `None` when it has no known one.
-fn case_name(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_str()?;
-    let lower = name.to_ascii_lowercase();
-    let format = Format::of_name(path)?;
-    let ending = format.extensions().iter().find(|e| lower.ends_with(&format!(".{e}")))?;
-    Some(name[..name.len() - ending.len() - 1].to_owned())
 }
 
 fn score(case: &Case, options: &ScoreOptions, ignore_geometry: bool) -> Result<CaseScores, Failure> {
@@ -253,14 +231,6 @@ fn mean_cell(statistics: &Statistics) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_case_is_named_without_the_ending_of_its_format() {
-        let name = |path: &str| case_name(Path::new(path));
-        assert_eq!(name("a/scan.1.nii.gz").as_deref(), Some("scan.1"));
-        assert_eq!(name("B.PNG").as_deref(), Some("B"));
-        assert_eq!(name("notes.txt"), None);
-    }
 
     #[test]
     fn fields_with_commas_are_quoted() {

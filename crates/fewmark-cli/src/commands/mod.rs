@@ -8,4 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod info;
 pub(crate) mod methods;
+pub(crate) mod predict;
+pub(crate) mod runs;
 pub(crate) mod segment;
+pub(crate) mod train;

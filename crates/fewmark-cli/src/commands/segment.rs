@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use fewmark::image::{Format, embed_slice, expect_folder, expect_writable, slice, write_image, write_labels};
-use fewmark::{Image, LabelMap, Marks, Method, Segmentation, Space, overlay, registry};
+use fewmark::{Image, LabelMap, Marks, Method, Segmentation, Space, learned, overlay, registry};
 use serde::Serialize;
 
 use crate::args::{ClickArgs, Common, Segment};
@@ -115,8 +115,11 @@ fn write_results(
     Ok(())
 }
 
-/// The method that the options name, with its parameters from the file first and from `--set` then.
+/// The method of the model file, or the one that the options name, with its parameters from the file first and from `--set` then.
 fn build_method(arguments: &Segment) -> Result<Box<dyn Method>, Failure> {
+    if let Some(model) = &arguments.model {
+        return Ok(learned::load(model, arguments.network.device.into(), arguments.network.refine)?);
+    }
     let mut changes = Vec::new();
     let mut name = arguments.method.clone();
     if let Some(path) = &arguments.config {
@@ -137,7 +140,7 @@ fn build_method(arguments: &Segment) -> Result<Box<dyn Method>, Failure> {
     Ok(registry::find(name.as_deref().unwrap_or(DEFAULT_METHOD))?.build(&changes)?)
 }
 
-fn read_config(path: &Path) -> Result<toml::Table, Failure> {
+pub(super) fn read_config(path: &Path) -> Result<toml::Table, Failure> {
     let text = read_text(path)?;
     toml::from_str(&text).map_err(|e| {
         let line = e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
@@ -148,11 +151,7 @@ fn read_config(path: &Path) -> Result<toml::Table, Failure> {
 
 fn read_marks(arguments: &ClickArgs) -> Result<Marks, Failure> {
     if let Some(path) = &arguments.marks {
-        return serde_json::from_str(&read_text(path)?).map_err(|e| {
-            let problem = if e.is_eof() { "it is cut short".to_owned() } else { e.to_string() };
-            Failure::work(format!("{path:?} holds no clicks: {problem}"))
-                .hint("write { \"foreground\": [[X, Y]], \"background\": [[X, Y]] }, as `fewmark clicks` does")
-        });
+        return Ok(Marks::read(path)?);
     }
     let list = |points: &[crate::args::Point]| points.iter().map(|p| p.0.clone()).collect();
     Ok(Marks {

@@ -1,0 +1,57 @@
+//! `fewmark predict`: a model and images with clicks give masks.
+
+use fewmark::image::{Error, Format, read_image, write_image, write_labels};
+use fewmark::learn::dataset::{self, Companion};
+use fewmark::{Marks, Step, learned, overlay};
+use serde::Serialize;
+
+use crate::args::{Common, Predict};
+use crate::failure::Failure;
+use crate::output::{print, print_json, table};
+use crate::progress::ProgressLine;
+
+#[derive(Serialize)]
+struct Row {
+    case: String,
+    voxels: usize,
+    seconds: f64,
+    mask: std::path::PathBuf,
+}
+
+pub(crate) fn run(arguments: &Predict, common: &Common) -> Result<(), Failure> {
+    let method = learned::load(&arguments.model, arguments.network.device.into(), arguments.network.refine)?;
+    let cases = dataset::pair(&arguments.images, &arguments.marks, Companion::Marks)?;
+    let folder = &arguments.output;
+    std::fs::create_dir_all(folder).map_err(|source| Error::Io { action: "create", path: folder.clone(), source })?;
+    let line = ProgressLine::new(common);
+    let mut rows = Vec::new();
+    for (i, case) in cases.iter().enumerate() {
+        let image = read_image(&case.image)?;
+        let marks = Marks::read(&case.with)?;
+        let begun = std::time::Instant::now();
+        let result = method.segment(&image, &marks, &mut |step| {
+            let share = (i as f64 + step.fraction.unwrap_or(0.0)) / cases.len() as f64;
+            line.show(&Step { stage: "predict", fraction: Some(share) })
+        })?;
+        let seconds = begun.elapsed().as_secs_f64();
+        // Pictures stay pictures, scans stay scans.
+        let ending = match Format::of_name(&case.image) {
+            Some(Format::Png | Format::Jpeg | Format::Bmp) => "png",
+            _ => "nii.gz",
+        };
+        let mask = folder.join(format!("{}.{ending}", case.name));
+        write_labels(&mask, &result.labels)?;
+        if arguments.overlays {
+            let picture = overlay::render(&image, &result.labels, &marks.in_voxels(image.geometry())?)?;
+            write_image(folder.join(format!("{}-overlay.png", case.name)), &picture)?;
+        }
+        let voxels = result.labels.labels().iter().filter(|&&label| label != 0).count();
+        rows.push(Row { case: case.name.clone(), voxels, seconds, mask });
+    }
+    drop(line);
+    if common.json {
+        return print_json(&rows);
+    }
+    let cells = |row: &Row| vec![row.case.clone(), row.voxels.to_string(), format!("{:.3}", row.seconds)];
+    print(table(&["case", "voxels", "seconds"], &rows.iter().map(cells).collect::<Vec<_>>()))
+}

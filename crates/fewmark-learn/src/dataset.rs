@@ -1,0 +1,216 @@
+//! Data sets: files of cases that belong together, from folders or from a list.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use fewmark_image::{Error as FileError, Format};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// The files of one case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseFiles {
+    /// Name of the case: that of its image without the ending.
+    pub name: String,
+    /// Its image.
+    pub image: PathBuf,
+    /// What belongs to the image: its clicks or its labels.
+    pub with: PathBuf,
+}
+
+/// What belongs to an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Companion {
+    /// A JSON file with clicks.
+    Marks,
+    /// A label map.
+    Labels,
+}
+
+impl Companion {
+    /// The column of a list.
+    fn column(self) -> &'static str {
+        match self {
+            Self::Marks => "marks",
+            Self::Labels => "labels",
+        }
+    }
+
+    /// The name of the case that a file belongs to; `None` for a file of another kind.
+    fn case_name(self, path: &Path) -> Option<String> {
+        match self {
+            Self::Marks if path.extension()?.eq_ignore_ascii_case("json") => Some(path.file_stem()?.to_str()?.into()),
+            Self::Marks => None,
+            Self::Labels => image_name(path),
+        }
+    }
+}
+
+/// Pairs the images and the companions of `images` and `with`, each a list of files and folders, by their names without endings.
+///
+/// # Errors
+/// [`Error::Data`] when a file has no partner or two have the same name, [`Error::Image`] when a folder cannot be listed.
+pub fn pair(images: &[PathBuf], with: &[PathBuf], companion: Companion) -> Result<Vec<CaseFiles>, Error> {
+    let images = files(images, image_name)?;
+    let mut companions = files(with, |path| companion.case_name(path))?;
+    let what = companion.column();
+    // One image and one companion belong together, whatever they are called.
+    if let ([(name, image)], [with]) =
+        (&images.iter().collect::<Vec<_>>()[..], &companions.values().collect::<Vec<_>>()[..])
+    {
+        return Ok(vec![CaseFiles { name: (*name).clone(), image: (*image).clone(), with: (*with).clone() }]);
+    }
+    let mut cases = Vec::new();
+    for (name, image) in images {
+        match companions.remove(&name) {
+            Some(with) => cases.push(CaseFiles { name, image, with }),
+            None => {
+                return Err(Error::Data {
+                    path: image,
+                    problem: format!("there are no {what} called {name:?} for it"),
+                });
+            }
+        }
+    }
+    match companions.into_values().next() {
+        Some(path) => Err(Error::Data { path, problem: "there is no image of that name".into() }),
+        None => Ok(cases),
+    }
+}
+
+/// The cases of a list: a CSV file with the columns `image` and `marks` or `labels`. Paths are relative to the list.
+///
+/// # Errors
+/// [`Error::Data`] for a list without those columns or with a line that cannot be read.
+pub fn list(path: &Path, companion: Companion) -> Result<Vec<CaseFiles>, Error> {
+    let wrong = |problem: String| Error::Data { path: path.to_owned(), problem };
+    let file = std::fs::File::open(path).map_err(|e| io("read", path, e))?;
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
+    let header = reader.headers().map_err(|e| wrong(e.to_string()))?.clone();
+    let column = |name: &str| {
+        let at = header.iter().position(|column| column == name);
+        at.ok_or_else(|| wrong(format!("it has no column {name:?}; its first line must name the columns")))
+    };
+    let (image, with) = (column("image")?, column(companion.column())?);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut cases: Vec<CaseFiles> = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|e| wrong(e.to_string()))?;
+        let file = |column: usize| folder.join(&record[column]);
+        let name = image_name(&file(image)).unwrap_or_else(|| record[image].to_owned());
+        if cases.iter().any(|case| case.name == name) {
+            return Err(wrong(format!("two cases are called {name:?}")));
+        }
+        cases.push(CaseFiles { name, image: file(image), with: file(with) });
+    }
+    Ok(cases)
+}
+
+/// The files of some files and folders, by the name that `case_name` gives them; in a folder, files without one are passed over.
+///
+/// # Errors
+/// [`Error::Data`] for two files of one name, or a file without one.
+pub fn files(
+    paths: &[PathBuf],
+    case_name: impl Fn(&Path) -> Option<String>,
+) -> Result<BTreeMap<String, PathBuf>, Error> {
+    let mut found = BTreeMap::new();
+    let mut add = |name: String, path: PathBuf| match found.insert(name.clone(), path.clone()) {
+        Some(other) => Err(Error::Data { path, problem: format!("{other:?} is of the same name, {name:?}") }),
+        None => Ok(()),
+    };
+    for path in paths {
+        if !std::fs::metadata(path).map_err(|e| io("read", path, e))?.is_dir() {
+            let name = case_name(path)
+                .ok_or_else(|| Error::Data { path: path.clone(), problem: "it is a file of another kind".into() })?;
+            add(name, path.clone())?;
+            continue;
+        }
+        let entries = std::fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+        let mut entries: Vec<PathBuf> = entries.map_err(|e| io("list", path, e))?.iter().map(|e| e.path()).collect();
+        entries.sort();
+        for file in entries {
+            if let Some(name) = case_name(&file) {
+                add(name, file)?;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The name of an image file without the ending of its format; `None` when it has no known one.
+pub fn image_name(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let lower = name.to_ascii_lowercase();
+    let format = Format::of_name(path)?;
+    let ending = format.extensions().iter().find(|e| lower.ends_with(&format!(".{e}")))?;
+    Some(name[..name.len() - ending.len() - 1].to_owned())
+}
+
+fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
+    FileError::Io { action, path: path.to_owned(), source }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            std::fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        folder
+    }
+
+    fn paired(folder: &tempfile::TempDir, companion: Companion) -> Result<Vec<String>, Error> {
+        let inside = |name: &str| [folder.path().join(name)];
+        let cases = pair(&inside("images"), &inside("with"), companion)?;
+        Ok(cases.into_iter().map(|case| case.name).collect())
+    }
+
+    #[test]
+    fn files_are_paired_by_name_whatever_their_endings() {
+        let f = folder(&["images/b.nii.gz", "images/a.png", "images/notes.txt", "with/a.json", "with/b.json"]);
+        assert_eq!(paired(&f, Companion::Marks).unwrap(), ["a", "b"]);
+        let f = folder(&["images/b.nii.gz", "images/a.png", "with/a.nrrd", "with/b.png"]);
+        assert_eq!(paired(&f, Companion::Labels).unwrap(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_case_is_named_without_the_ending_of_its_format() {
+        let name = |path: &str| image_name(Path::new(path));
+        assert_eq!(name("a/scan.1.nii.gz").as_deref(), Some("scan.1"));
+        assert_eq!(name("B.PNG").as_deref(), Some("B"));
+        assert_eq!(name("notes.txt"), None);
+    }
+
+    #[test]
+    fn a_file_without_a_partner_is_named() {
+        for (names, left) in [
+            (vec!["images/a.png", "images/b.png", "with/a.json"], "b.png"),
+            (vec!["images/a.png", "images/b.png", "with/a.json", "with/b.json", "with/c.json"], "c.json"),
+            (vec!["images/a.png", "images/a.bmp", "with/a.json"], "a."),
+        ] {
+            let error = paired(&folder(&names), Companion::Marks).unwrap_err();
+            let Error::Data { path, .. } = &error else { panic!("{error}") };
+            assert!(path.to_str().unwrap().contains(left), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_list_names_files_beside_it() {
+        let f = folder(&[]);
+        let file = f.path().join("cases.csv");
+        std::fs::write(&file, "marks, image, note\nm/1.json, i/1.png, x\n\"m/2, b.json\", i/2.nii.gz, y\n").unwrap();
+        let cases = list(&file, Companion::Marks).unwrap();
+        assert_eq!(cases.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(cases[1].with, f.path().join("m/2, b.json"));
+        assert!(matches!(list(&file, Companion::Labels), Err(Error::Data { .. })));
+        std::fs::write(&file, "image,marks\n1.png,1.json\nsub/1.nii,2.json\n").unwrap();
+        assert!(list(&file, Companion::Marks).unwrap_err().to_string().contains("\"1\""));
+    }
+}

@@ -1,0 +1,131 @@
+//! Everything that decides a training, with its source.
+
+use fewmark_classical::selective::SelectiveParams;
+use fewmark_image::Scaling;
+use fewmark_nets::{DipNetConfig, VmNetConfig};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Plan};
+
+/// The four methods of the paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Variant {
+    /// VM Net with total variation in the loss.
+    M1,
+    /// VM Net without a regulariser.
+    M2,
+    /// VM Net coupled to a DIP Net.
+    M3,
+    /// As M3, fed with the geodesic distance.
+    M4,
+}
+
+impl Variant {
+    /// Whether a DIP Net is trained beside the VM Net.
+    pub fn has_prior(self) -> bool {
+        matches!(self, Self::M3 | Self::M4)
+    }
+}
+
+/// All settings of a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DipConfig {
+    /// Which of the four methods.
+    pub variant: Variant,
+    /// Pixels of the longer side of what the networks see; images are resampled to it. 0 leaves them as they are. Paper: 256.
+    pub size: usize,
+    /// How samples become `[0, 1]`.
+    pub scaling: Scaling,
+    /// The terms of the energy and what is kept of the result. `mu` is the weight of the total variation in M1.
+    pub model: SelectiveParams,
+    /// The network that predicts (Roberts and Chen, MIUA 2020).
+    pub network: VmNetConfig,
+    /// The Deep Image Prior beside it (Ulyanov, Vedaldi and Lempitsky 2018).
+    pub prior: DipNetConfig,
+    /// The loss.
+    pub loss: LossConfig,
+    /// What the prior sees.
+    pub noise: Noise,
+    /// The loop.
+    pub training: Plan,
+}
+
+/// Numbers of the losses that are not weights of `r`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LossConfig {
+    /// Weight of `mean((u_DIP - u_VM)^2)`. Paper: 1/2.
+    pub coupling: f64,
+    /// `eps` of the smoothed total variation `sqrt(|Du|^2 + eps^2)`.
+    pub epsilon: f64,
+}
+
+impl Default for LossConfig {
+    fn default() -> Self {
+        Self { coupling: 0.5, epsilon: 1e-3 }
+    }
+}
+
+/// The input of a DIP Net: `z` uniform in `[0, amplitude]`, drawn once an image, plus a fresh normal sample each iteration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Noise {
+    /// Largest value of `z`. Paper: 1/10.
+    pub amplitude: f64,
+    /// Standard deviation of what is added. Paper: N(0, 1/100), read as a variance.
+    pub deviation: f64,
+}
+
+impl Default for Noise {
+    fn default() -> Self {
+        Self { amplitude: 0.1, deviation: 0.1 }
+    }
+}
+
+impl Default for DipConfig {
+    fn default() -> Self {
+        Self {
+            variant: Variant::M4,
+            size: 256,
+            scaling: Scaling::default(),
+            model: SelectiveParams { edge_weight: true, ..SelectiveParams::default() },
+            network: VmNetConfig::default(),
+            prior: DipNetConfig::light(),
+            loss: LossConfig::default(),
+            noise: Noise::default(),
+            training: Plan { iterations: 200, epsilon: 1e-7, snapshots: 4, ..Plan::default() },
+        }
+    }
+}
+
+impl DipConfig {
+    /// Whether every number is one that its setting can have.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], [`Error::Classical`] or [`Error::Network`] for the first one that is not.
+    pub fn check(&self) -> Result<(), Error> {
+        self.training.check()?;
+        self.model.check()?;
+        self.scaling.check().map_err(|found| Error::Setting {
+            name: "scaling",
+            found,
+            expected: "a range or a quantile",
+        })?;
+        let at_least_0 = [
+            ("loss.coupling", self.loss.coupling),
+            ("noise.amplitude", self.noise.amplitude),
+            ("noise.deviation", self.noise.deviation),
+        ];
+        match at_least_0.into_iter().find(|(_, x)| !(x.is_finite() && *x >= 0.0)) {
+            Some((name, x)) => Err(Error::Setting { name, found: x.to_string(), expected: "a number of at least 0" }),
+            None if !(self.loss.epsilon.is_finite() && self.loss.epsilon > 0.0) => Err(Error::Setting {
+                name: "loss.epsilon",
+                found: self.loss.epsilon.to_string(),
+                expected: "a positive number",
+            }),
+            None => Ok(()),
+        }
+    }
+}

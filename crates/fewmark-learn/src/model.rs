@@ -1,0 +1,93 @@
+//! Model files: one `.safetensors` that holds the weights of a network and everything that is needed to use them.
+
+use std::path::Path;
+
+use burn::module::Module;
+use serde::{Deserialize, Serialize};
+
+use crate::tensor_file::{self, Stored};
+use crate::{Error, weights};
+
+const KIND: &str = "model";
+
+/// What a model file says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// The method that uses the network: "dip".
+    pub method: String,
+    /// Everything that decides how the method works.
+    pub config: serde_json::Value,
+    /// How the network was trained.
+    pub training: Summary,
+    /// Version of the program that wrote the file.
+    pub version: String,
+}
+
+/// How a network was trained.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Names of the cases.
+    pub cases: Vec<String>,
+    /// Steps taken.
+    pub iterations: u64,
+    /// Time taken, in seconds.
+    pub seconds: f64,
+    /// The last loss.
+    pub loss: f32,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+/// A model that was read, its network not built yet.
+#[derive(Debug)]
+pub struct Model {
+    /// What the file says of itself.
+    pub header: Header,
+    weights: std::collections::BTreeMap<String, Stored>,
+    path: std::path::PathBuf,
+}
+
+/// Writes a model, whole or not at all.
+///
+/// # Errors
+/// [`Error::Image`] when the file cannot be written.
+pub fn write(path: &Path, header: &Header, network: &impl Module) -> Result<(), Error> {
+    tensor_file::write(path, KIND, header, weights::of(network).0)
+}
+
+/// Reads a model.
+///
+/// # Errors
+/// [`Error::Image`] when the file cannot be read, [`Error::File`] when it is no model.
+pub fn read(path: impl AsRef<Path>) -> Result<Model, Error> {
+    let path = path.as_ref();
+    let (header, weights) = tensor_file::read(path, KIND)?;
+    Ok(Model { header, weights, path: path.to_owned() })
+}
+
+impl Model {
+    /// The configuration of the method, as the type that it has.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it is of another type.
+    pub fn config<C: serde::de::DeserializeOwned>(&self) -> Result<C, Error> {
+        serde_json::from_value(self.header.config.clone()).map_err(|e| self.broken(format!("its configuration: {e}")))
+    }
+
+    /// A network with the weights of the file instead of its own.
+    ///
+    /// # Errors
+    /// [`Error::File`] when they do not fit it.
+    pub fn into_network<M: Module>(self, network: M) -> Result<M, Error> {
+        let Self { weights, path, .. } = self;
+        weights::apply(network, weights, &Default::default()).map_err(|problem| Error::File {
+            path,
+            expected: KIND,
+            problem,
+        })
+    }
+
+    fn broken(&self, problem: String) -> Error {
+        Error::File { path: self.path.clone(), expected: KIND, problem }
+    }
+}
