@@ -24,6 +24,7 @@ pub mod conv;
 mod error;
 mod kernels;
 mod level;
+mod memory;
 mod mumford_shah;
 pub mod nn;
 pub mod ops;

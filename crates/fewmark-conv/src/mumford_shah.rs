@@ -15,8 +15,10 @@ use crate::conv::correlation::Correlation;
 use crate::conv::engine::{Finish, Pass, Results};
 use crate::conv::plan::bands;
 use crate::conv::staging::Source;
+use crate::conv::weight_gradient::WeightGradient;
 use crate::conv::{Activation, weight_gradient};
 use crate::kernels::{elementwise, softmax};
+use crate::memory;
 
 /// The product of two fields.
 struct Product<'a>(&'a [f32], &'a [f32]);
@@ -81,13 +83,14 @@ impl Update<'_> {
         let [a, b, c] = self.factors;
         weight_gradient(shape, g, hidden, to.t2);
         to.t2.iter_mut().for_each(|weight| *weight *= c);
-        let mut to_hidden = vec![0.0; g.len()];
+        let mut to_hidden = memory::take(g.len());
         let finish = WherePositive { field: hidden, factor: c };
         Pass::new(&correlation, g, self.t2, finish).run(&mut to_hidden);
         let product = to.w;
         elementwise::for_each([&mut *product], [self.v, self.w], |[product], [v, w]| *product = v * w);
         weight_gradient(shape, &to_hidden, product, to.t1);
         Pass::new(&correlation, &*to_hidden, self.t1, Activation::None).run(product);
+        memory::give(to_hidden);
         elementwise::for_each(
             [to.base, to.u, to.v, product],
             [g, self.u, self.v, self.w],
@@ -170,7 +173,7 @@ impl Labels<'_> {
     pub(crate) fn gradients(&self, shape: &ConvShape, labels: &[f32], g: &[f32], to: LabelsGradients<'_>) {
         let plane = shape.input.iter().product();
         // The gradient to the result of the convolution, which enters the softmax with a minus.
-        let mut to_conv = vec![0.0; g.len()];
+        let mut to_conv = memory::take(g.len());
         softmax::gradient(g, labels, shape.in_channels / self.groups, plane, &mut to_conv);
         let factor = -self.eps.recip();
         elementwise::for_each(
@@ -183,10 +186,10 @@ impl Labels<'_> {
                 *to_w = w * *to_conv;
             },
         );
-        elementwise::for_each([&mut *to.v], [self.v], |[side], [v]| *side = 1.0 - 2.0 * v);
-        weight_gradient(shape, to.v, &to_conv, to.k);
+        WeightGradient::new(&Correlation::forward(shape), Sides(self.v), &to_conv).run(to.k);
         let correlation = Correlation::input_gradient(shape);
         Pass::new(&correlation, to_conv.as_slice(), self.k, Scaled(-2.0)).run(to.v);
+        memory::give(to_conv);
     }
 }
 

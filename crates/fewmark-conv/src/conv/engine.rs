@@ -10,6 +10,7 @@ use super::plan::{Division, Recipe, whole_band};
 use super::scratch;
 use super::staging::{Band, Source, Staged};
 use crate::level::Level;
+use crate::memory;
 
 /// What is done to the results of a job, while they are in the cache.
 pub(crate) trait Finish: Sync {
@@ -103,7 +104,7 @@ impl<'a, X: Source, F: Finish> Pass<'a, X, F> {
         let place = self.place(whole_band(c));
         let staged = place.staged;
         let staged_len = self.staged_len(&staged);
-        let mut sources = vec![0.0; c.batch * c.groups * staged_len];
+        let mut sources = memory::take(c.batch * c.groups * staged_len);
         for (images, sources) in sources.chunks_exact_mut(staged_len).enumerate() {
             let channels = sources.par_chunks_exact_mut(staged.channel_len()).take(c.sources).enumerate();
             channels.for_each(|(i, sources)| {
@@ -127,6 +128,7 @@ impl<'a, X: Source, F: Finish> Pass<'a, X, F> {
                 }
             });
         });
+        memory::give(sources);
     }
 
     fn place(&self, band: Band) -> Place<'_> {

@@ -12,7 +12,7 @@ pub(crate) mod staging;
 #[cfg(test)]
 mod tests;
 mod tile;
-mod weight_gradient;
+pub(crate) mod weight_gradient;
 
 pub use plan::{Division, Recipe};
 
@@ -22,7 +22,6 @@ use self::correlation::Correlation;
 use self::engine::{Finish, Pass, Results};
 use self::weight_gradient::WeightGradient;
 use crate::ConvShape;
-use crate::level::Level;
 
 /// What follows a convolution in the same pass over its output.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -163,8 +162,7 @@ pub fn input_gradient(shape: &ConvShape, dy: &[f32], weights: &[f32], dx: &mut [
 pub fn weight_gradient(shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     check(shape, x.len(), dw.len(), dy.len());
     let correlation = Correlation::forward(shape);
-    let recipe = weight_gradient::design(&correlation, Level::current());
-    WeightGradient { correlation: &correlation, recipe, x, dy }.run(dw);
+    WeightGradient::new(&correlation, x, dy).run(dw);
 }
 
 /// Panics where a slice has not the length that `shape` says.

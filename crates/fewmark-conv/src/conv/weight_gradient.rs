@@ -13,6 +13,7 @@ use super::scratch;
 use super::staging::{Band, Source, Staged};
 use super::tile::{self, Factors, Left};
 use crate::level::Level;
+use crate::memory;
 
 /// Weights above which each job sums its own output channels over all images, instead of its own bands over all channels.
 const MANY_WEIGHTS: usize = 48 * 1024;
@@ -42,7 +43,12 @@ pub(crate) fn design(correlation: &Correlation, level: Level) -> Recipe {
     recipe
 }
 
-impl<X: Source> WeightGradient<'_, X> {
+impl<'a, X: Source> WeightGradient<'a, X> {
+    /// A weight gradient as its sizes suggest on the present level.
+    pub(crate) fn new(correlation: &'a Correlation, x: X, dy: &'a [f32]) -> Self {
+        Self { correlation, recipe: design(correlation, Level::current()), x, dy }
+    }
+
     /// Fills `dw`, `[groups * sinks, sources, taps]`.
     pub(crate) fn run(&self, dw: &mut [f32]) {
         match self.recipe.division {
@@ -94,7 +100,7 @@ impl<X: Source> WeightGradient<'_, X> {
         let staged = Staged::new(c, &band);
         let staged_len = self.staged_len(&staged);
         let block_len = staged.channel_len() * self.lanes();
-        let mut sources = vec![0.0; c.batch * c.groups * staged_len];
+        let mut sources = memory::take(c.batch * c.groups * staged_len);
         let blocks = sources.par_chunks_mut(staged_len).enumerate().flat_map(|(images, sources)| {
             sources.par_chunks_mut(block_len).enumerate().map(move |(block, sources)| (images, block, sources))
         });
@@ -123,6 +129,7 @@ impl<X: Source> WeightGradient<'_, X> {
                 }
             });
         });
+        memory::give(sources);
     }
 
     fn lanes(&self) -> usize {

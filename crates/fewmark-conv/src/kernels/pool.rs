@@ -40,7 +40,7 @@ impl Windows {
             .for_each(|(y, x)| max_plane(self, x, y));
     }
 
-    /// `dx`, which holds zeros: the gradient of every window goes to the first sample that is its largest.
+    /// `dx`: the gradient of every window goes to the first sample that is its largest.
     pub(crate) fn max_gradient(&self, dy: &[f32], x: &[f32], y: &[f32], dx: &mut [f32]) {
         let planes = |size: [usize; 3]| size.iter().product();
         let (input, output) = (planes(self.input), planes(self.output()));
@@ -50,6 +50,7 @@ impl Windows {
     }
 
     fn max_gradient_plane(&self, dy: &[f32], x: &[f32], y: &[f32], dx: &mut [f32]) {
+        dx.fill(0.0);
         let [_, height, width] = self.input;
         let [_, rows, columns] = self.output();
         let along_x: Vec<_> = (0..columns).map(|column| self.range(2, column)).collect();

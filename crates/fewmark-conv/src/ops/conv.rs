@@ -12,7 +12,7 @@ use burn_flex::FlexTensor;
 use super::{
     batch_norm::ChannelOps,
     composed,
-    flex::{contiguous, filled, runs_on, samples, shape, spatial},
+    flex::{contiguous, filled, recycle, runs_on, samples, shape, spatial},
     record::{Saved, record},
 };
 use crate::{
@@ -256,12 +256,14 @@ impl Call {
 
     fn run(&self, x: FlexTensor, weights: FlexTensor, bias: Option<FlexTensor>) -> FlexTensor {
         let (x, weights, bias) = (contiguous(x), contiguous(weights), bias.map(contiguous));
-        let (x, weights, bias) = (samples(&x), samples(&weights), bias.as_ref().map(samples));
-        if self.transposed {
-            filled(self.near(), |y| transposed(&self.shape, x, weights, bias, self.activation, y))
+        let (field, weights, bias) = (samples(&x), samples(&weights), bias.as_ref().map(samples));
+        let y = if self.transposed {
+            filled(self.near(), |y| transposed(&self.shape, field, weights, bias, self.activation, y))
         } else {
-            filled(self.far(), |y| forward(&self.shape, x, weights, bias, self.activation, y))
-        }
+            filled(self.far(), |y| forward(&self.shape, field, weights, bias, self.activation, y))
+        };
+        recycle([x]);
+        y
     }
 
     fn x_gradient(&self, dy: &[f32], weights: &[f32]) -> FlexTensor {
@@ -322,9 +324,11 @@ impl ConvolutionOps for Flex {
     ) -> FlexTensor {
         let [x, weights, scale, shift] = [x, weights, scale, shift].map(contiguous);
         let affine = [samples(&scale), samples(&shift)];
-        filled(call.far(), |y| {
+        let y = filled(call.far(), |y| {
             forward_affine(&call.shape, samples(&x), samples(&weights), affine, call.activation, y);
-        })
+        });
+        recycle([x]);
+        y
     }
 }
 
@@ -386,14 +390,19 @@ impl<const N: usize> Saved<N> for Factors {
     fn gradients(self, mut dy: FlexTensor, wanted: [bool; N]) -> [Option<FlexTensor>; N] {
         let Self { call, x, weights, weights_shape, y } = self;
         if let Some(y) = y {
-            dy = filled(dy.shape(), |masked| {
+            let masked = filled(dy.shape(), |masked| {
                 kernels::activation::gradient(samples(&dy), samples(&y), call.activation, masked);
             });
+            recycle([std::mem::replace(&mut dy, masked), y]);
         }
-        let dy = samples(&dy);
-        let dx = weights.map(|weights| call.x_gradient(dy, samples(&weights)));
-        let dw = x.map(|x| call.weights_gradient(samples(&x), dy, weights_shape));
-        let db = wanted.get(2).is_some_and(|&wanted| wanted).then(|| call.bias_gradient(dy));
+        let dw = x.map(|x| {
+            let dw = call.weights_gradient(samples(&x), samples(&dy), weights_shape);
+            recycle([x]);
+            dw
+        });
+        let dx = weights.map(|weights| call.x_gradient(samples(&dy), samples(&weights)));
+        let db = wanted.get(2).is_some_and(|&wanted| wanted).then(|| call.bias_gradient(samples(&dy)));
+        recycle([dy]);
         let mut gradients = [dx, dw, db].into_iter();
         std::array::from_fn(|_| gradients.next().flatten())
     }

@@ -6,6 +6,8 @@ use burn::{
 };
 use burn_flex::FlexTensor;
 
+use crate::memory;
+
 /// Whether the kernels of this crate run on a tensor: it lies on the CPU and holds f32.
 pub(crate) fn runs_on<const R: usize>(x: &Tensor<R>) -> bool {
     x.dtype() == DType::F32 && matches!(x.device().inner().as_dispatch(), DispatchDevice::Flex(_))
@@ -24,9 +26,9 @@ pub(crate) fn samples(x: &FlexTensor) -> &[f32] {
     x.as_slice().expect("a contiguous tensor of f32")
 }
 
-/// A tensor of the samples that `fill` writes over zeros.
+/// A tensor of the samples that `fill` writes: all of them, since it finds whatever was left where they lie.
 pub(crate) fn filled(shape: Shape, fill: impl FnOnce(&mut [f32])) -> FlexTensor {
-    let mut samples = vec![0.0; shape.num_elements()];
+    let mut samples = memory::take(shape.num_elements());
     fill(&mut samples);
     tensor(samples, shape)
 }
@@ -34,6 +36,20 @@ pub(crate) fn filled(shape: Shape, fill: impl FnOnce(&mut [f32])) -> FlexTensor 
 /// A tensor of its samples in row-major order.
 pub(super) fn tensor(samples: Vec<f32>, shape: Shape) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(samples, shape))
+}
+
+/// Keeps the memory of tensors that are needed no longer, where nobody else sees it, for [`filled`].
+pub(super) fn recycle<const N: usize>(tensors: [FlexTensor; N]) {
+    for x in tensors {
+        let whole = x.as_slice::<f32>().is_some_and(|samples| samples.len() == x.storage::<f32>().len());
+        if whole && x.is_unique() {
+            let (bytes, ..) = x.into_data().into_parts();
+            // Only memory that was a vector of f32 can become one again.
+            if let Ok(samples) = bytes.try_into_vec() {
+                memory::give(samples);
+            }
+        }
+    }
 }
 
 /// Sizes along z, y and x of a tensor of rank 4 (one slice) or 5.

@@ -13,7 +13,7 @@ use burn_flex::FlexTensor;
 
 use super::{
     composed,
-    flex::{contiguous, filled, runs_on, samples, spatial, with_size},
+    flex::{contiguous, filled, recycle, runs_on, samples, spatial, with_size},
     record::{Saved, record},
 };
 use crate::kernels::interpolate::{Band, apply};
@@ -57,7 +57,9 @@ pub(crate) trait InterpolateOps: Backend {
 impl InterpolateOps for Flex {
     fn interpolation(x: FlexTensor, map: Map) -> FlexTensor {
         let x = contiguous(x);
-        filled(with_size(&x, map.to), |y| apply(&map.axes, samples(&x), y))
+        let y = filled(with_size(&x, map.to), |y| apply(&map.axes, samples(&x), y));
+        recycle([x]);
+        y
     }
 }
 
@@ -70,6 +72,8 @@ impl<C: CheckpointStrategy> InterpolateOps for Autodiff<Flex, C> {
 impl Saved<1> for Map {
     fn gradients(self, dy: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
         let axes = self.axes.each_ref().map(Band::transposed);
-        [Some(filled(with_size(&dy, self.from), |dx| apply(&axes, samples(&dy), dx)))]
+        let dx = filled(with_size(&dy, self.from), |dx| apply(&axes, samples(&dy), dx));
+        recycle([dy]);
+        [Some(dx)]
     }
 }

@@ -11,10 +11,11 @@ use burn_flex::FlexTensor;
 
 use super::{
     composed,
-    flex::{contiguous, filled, runs_on, samples, spatial, tensor},
+    flex::{contiguous, filled, recycle, runs_on, samples, spatial, tensor},
     record::{Saved, record},
 };
 use crate::ConvShape;
+use crate::memory;
 use crate::mumford_shah::{Labels, LabelsGradients, Update, UpdateGradients};
 
 /// `a u + b base + c A(u; v)`, where `A(u; v) = v u + L*(v w)` is the network's operator, `w = L u`, and
@@ -137,7 +138,9 @@ impl MumfordShahOps for Flex {
         t2: FlexTensor,
         call: OperatorUpdate,
     ) -> FlexTensor {
-        call.run([base, u, v, w, t1, t2]).0
+        let (out, saved) = call.run([base, u, v, w, t1, t2]);
+        saved.recycle();
+        out
     }
 
     fn label_update(
@@ -148,7 +151,9 @@ impl MumfordShahOps for Flex {
         k: FlexTensor,
         call: LabelUpdate,
     ) -> FlexTensor {
-        call.run([f, u, v, w, k]).0
+        let (out, saved) = call.run([f, u, v, w, k]);
+        recycle(saved.arguments);
+        out
     }
 }
 
@@ -180,7 +185,7 @@ impl<C: CheckpointStrategy> MumfordShahOps for Autodiff<Flex, C> {
 impl OperatorUpdate {
     fn run(self, arguments: [FlexTensor; 6]) -> (FlexTensor, SavedOperatorUpdate) {
         let arguments = arguments.map(contiguous);
-        let mut hidden = vec![0.0; self.shape.input_len()];
+        let mut hidden = memory::take(self.shape.input_len());
         let out = filled(arguments[0].shape(), |out| self.update(&arguments).run(&self.shape, &mut hidden, out));
         (out, SavedOperatorUpdate { call: self, arguments, hidden })
     }
@@ -202,10 +207,20 @@ struct SavedOperatorUpdate {
 impl Saved<6> for SavedOperatorUpdate {
     fn gradients(self, dy: FlexTensor, _: [bool; 6]) -> [Option<FlexTensor>; 6] {
         let Self { call, arguments, hidden } = self;
-        gradients(arguments.each_ref().map(|argument| argument.shape()), |[base, u, v, w, t1, t2]| {
+        let gradients = gradients(arguments.each_ref().map(|argument| argument.shape()), |[base, u, v, w, t1, t2]| {
             let to = UpdateGradients { base, u, v, w, t1, t2 };
             call.update(&arguments).gradients(&call.shape, &hidden, samples(&dy), to);
-        })
+        });
+        recycle([dy]);
+        Self { call, arguments, hidden }.recycle();
+        gradients
+    }
+}
+
+impl SavedOperatorUpdate {
+    fn recycle(self) {
+        recycle(self.arguments);
+        memory::give(self.hidden);
     }
 }
 
@@ -232,16 +247,19 @@ struct SavedLabelUpdate {
 impl Saved<5> for SavedLabelUpdate {
     fn gradients(self, dy: FlexTensor, _: [bool; 5]) -> [Option<FlexTensor>; 5] {
         let Self { call, arguments, out } = self;
-        gradients(arguments.each_ref().map(|argument| argument.shape()), |[f, u, v, w, k]| {
+        let gradients = gradients(arguments.each_ref().map(|argument| argument.shape()), |[f, u, v, w, k]| {
             let to = LabelsGradients { f, u, v, w, k };
             call.labels(&arguments).gradients(&call.shape, samples(&out), samples(&dy), to);
-        })
+        });
+        recycle([dy, out]);
+        recycle(arguments);
+        gradients
     }
 }
 
 /// Tensors of these shapes, filled together.
 fn gradients<const N: usize>(shapes: [Shape; N], fill: impl FnOnce([&mut [f32]; N])) -> [Option<FlexTensor>; N] {
-    let mut all = shapes.each_ref().map(|shape| vec![0.0; shape.num_elements()]);
+    let mut all = shapes.each_ref().map(|shape| memory::take(shape.num_elements()));
     fill(all.each_mut().map(Vec::as_mut_slice));
     let mut all = all.into_iter().zip(shapes);
     std::array::from_fn(|_| all.next().map(|(samples, shape)| tensor(samples, shape)))

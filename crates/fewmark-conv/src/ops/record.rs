@@ -11,7 +11,7 @@ use burn::backend::{
 };
 use burn_flex::FlexTensor;
 
-use super::flex::contiguous;
+use super::flex::{contiguous, recycle};
 
 /// What an operation of `N` tensors keeps for its gradient.
 pub(super) trait Saved<const N: usize>: Clone + std::fmt::Debug + Send + 'static {
@@ -47,7 +47,10 @@ impl<S: Saved<N>, const N: usize> Backward<Flex, N> for Recorded<S> {
         let gradients = ops.state.gradients(dy, wanted);
         for (parent, gradient) in ops.parents.iter().zip(gradients) {
             if let (Some(parent), Some(gradient)) = (parent, gradient) {
+                // While it is held twice, Burn adds it to a gradient that is there already, and it can be used again.
+                let held = gradient.clone();
                 grads.register::<Flex>(parent.id, gradient);
+                recycle([held]);
             }
         }
     }

@@ -11,7 +11,7 @@ use burn_flex::FlexTensor;
 
 use super::{
     composed,
-    flex::{contiguous, filled, plane, runs_on, samples},
+    flex::{contiguous, filled, plane, recycle, runs_on, samples},
     record::{Saved, record},
 };
 use crate::kernels;
@@ -39,7 +39,9 @@ pub(crate) trait SoftmaxOps: Backend {
 impl SoftmaxOps for Flex {
     fn channel_softmax(x: FlexTensor, channels: usize) -> FlexTensor {
         let x = contiguous(x);
-        filled(x.shape(), |y| kernels::softmax::forward(samples(&x), channels, plane(&x), y))
+        let y = filled(x.shape(), |y| kernels::softmax::forward(samples(&x), channels, plane(&x), y));
+        recycle([x]);
+        y
     }
 }
 
@@ -64,6 +66,7 @@ impl Saved<1> for Probabilities {
         let dx = filled(y.shape(), |dx| {
             kernels::softmax::gradient(samples(&dy), samples(&y), channels, plane(&y), dx);
         });
+        recycle([dy, y]);
         [Some(dx)]
     }
 }
