@@ -10,8 +10,9 @@ use super::staging::Staged;
 /// Fewest taps for which a channel is worth a segment of its own; below, one segment holds all channels.
 const SEGMENT_TAPS: usize = 4;
 
-/// Output channels whose weights are gathered together: for each source they are neighbours, and read in one piece.
-const GATHERED: usize = 64;
+/// Output channels whose weights are gathered together: for each source they are neighbours, and read in one piece. More of them
+/// would be written to more places than the first cache can tell apart.
+const GATHERED: usize = 32;
 
 /// The weights of a part, `[group][sink][source][tap]` for some strides, the taps being neighbours.
 pub(crate) struct PartWeights<'a> {

@@ -9,7 +9,7 @@ use super::correlation::{Correlation, Tap};
 
 /// Where the samples of a correlation's sources come from.
 pub(crate) trait Source: Sync {
-    /// Fills `row` with the samples from index `at` on, all of one row of one channel.
+    /// Fills `row` with the samples from index `at` on, all of one channel.
     fn read(&self, at: usize, row: &mut [f32]);
 
     /// Fills `row` with every `step`-th sample from index `at` on; `line` is memory to work in.
@@ -118,6 +118,18 @@ impl Staged {
     // Plain loops: a closure would be compiled apart, without the vector instructions of the caller.
     #[inline(always)]
     pub(crate) fn fill(&self, source: &impl Source, channel: usize, out: &mut [f32], line: &mut Vec<f32>) {
+        if self.has_whole_rows() {
+            for (z, plane) in out.chunks_exact_mut(self.plane()).enumerate() {
+                match self.inside(0, z, 0) {
+                    Some(z) => {
+                        let row = z * self.source[1] + self.origin[1] as usize;
+                        source.read(channel + row * self.source[2], plane);
+                    }
+                    None => plane.fill(0.0),
+                }
+            }
+            return;
+        }
         let [sz, sy, sx] = self.step;
         let mut rows = out.chunks_exact_mut(self.row());
         for residue in 0..sz * sy * sx {
@@ -143,6 +155,13 @@ impl Staged {
                 }
             }
         }
+    }
+
+    /// Whether a staged plane is rows of the source as they are, one after the other, without padding.
+    fn has_whole_rows(&self) -> bool {
+        let last_row = self.origin[1] + self.size[1] as isize;
+        let rows_inside = self.origin[1] >= 0 && last_row <= self.source[1] as isize;
+        self.step == [1; 3] && rows_inside && self.origin[2] == 0 && self.row() == self.source[2]
     }
 
     /// The source voxel of a staged one along an axis, if it is no padding.
