@@ -60,8 +60,8 @@ pub(crate) fn cases() -> Vec<Case> {
     let [infer, _] = network_cases("vmnet16/256/b1", [1, 2, 256, 256], 1, vm_net);
     let [_, step] = network_cases("vmnet16/256/b2", [2, 2, 256, 256], 1, vm_net);
     cases.extend([infer, step]);
-    let [paper, light]: [fn(&Device) -> Result<DipNet, Failure>; 2] =
-        [|device| Ok(DipNetConfig::paper().init(device)?), |device| Ok(DipNetConfig::light().init(device)?)];
+    let paper = |device: &Device| Ok(DipNetConfig::paper().init(device)?);
+    let light = |device: &Device| Ok(DipNetConfig::light().init(device)?);
     cases.extend(network_cases("dipnet/256/b1", [1, 32, 256, 256], 1, paper));
     cases.extend(network_cases("dipnet-light/256/b1", [1, 32, 256, 256], 1, light));
     cases
