@@ -13,7 +13,7 @@ use burn_flex::FlexTensor;
 
 use super::{
     composed,
-    flex::{contiguous, filled, runs_on, samples, spatial, with_size},
+    flex::{contiguous, filled, recycle, runs_on, samples, spatial, with_size},
     record::{Saved, record},
 };
 use crate::kernels::reflect::Reflection;
@@ -55,7 +55,9 @@ pub(crate) trait ReflectOps: Backend {
 impl ReflectOps for Flex {
     fn reflection(x: FlexTensor, padding: Padding) -> FlexTensor {
         let x = contiguous(x);
-        filled(with_size(&x, padding.0.output()), |y| padding.0.pad(samples(&x), y))
+        let y = filled(with_size(&x, padding.0.output()), |y| padding.0.pad(samples(&x), y));
+        recycle([x]);
+        y
     }
 }
 
@@ -67,6 +69,8 @@ impl<C: CheckpointStrategy> ReflectOps for Autodiff<Flex, C> {
 
 impl Saved<1> for Padding {
     fn gradients(self, dy: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
-        [Some(filled(with_size(&dy, self.0.input()), |dx| self.0.fold(samples(&dy), dx)))]
+        let dx = filled(with_size(&dy, self.0.input()), |dx| self.0.fold(samples(&dy), dx));
+        recycle([dy]);
+        [Some(dx)]
     }
 }
