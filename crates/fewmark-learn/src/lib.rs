@@ -11,6 +11,7 @@ mod device;
 pub mod dip;
 mod error;
 pub mod model;
+pub mod report;
 mod run;
 mod tensor_file;
 mod training;
