@@ -57,7 +57,7 @@ impl Axis {
         let end = all.iter().map(value).find(|&tick| tick >= high).unwrap_or(high);
         let stride = (decades + 5) / 6;
         let wanted =
-            |&&(digit, exponent): &&(f64, i32)| decades <= 3 || digit == 1.0 && (exponent - first) % stride == 0;
+            |&&(digit, exponent): &&(f64, i32)| decades <= 3 || digit == 1.0 && (last - exponent) % stride == 0;
         let ticks = all.iter().filter(wanted).map(value).filter(|tick| (begin..=end).contains(tick)).collect();
         Self { low: begin, high: end, logarithmic: true, ticks }
     }
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(labels(&axis), ["0.002", "0.005", "0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1"]);
         assert!((axis.place((0.002_f64).sqrt()) - 0.5).abs() < 1e-12);
         let wide = Axis::rounded([1e-9, 2e3]).unwrap();
-        assert_eq!(labels(&wide), ["1e-9", "1e-6", "0.001", "1", "1000"].map(str::to_owned));
+        assert_eq!(labels(&wide), ["1e-8", "1e-5", "0.01", "10"]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ const COLOURS: usize = 8;
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 300.0;
 const LEFT: f64 = 62.0;
-const RIGHT: f64 = 14.0;
+const RIGHT: f64 = 20.0;
 const TOP: f64 = 28.0;
 const BOTTOM: f64 = 42.0;
 
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn long_noisy_lines_are_thinned_and_smoothed() {
-        let noise = |i: u32| if i % 2 == 0 { 1.0 } else { 3.0 };
+        let noise = |i: u32| if i.is_multiple_of(2) { 1.0 } else { 3.0 };
         let html = Chart::new("t", "x", "y").trend("a<b", (0..5000).map(|i| [f64::from(i), noise(i)])).html();
         let lines = drawn(&html);
         assert_eq!(lines.iter().map(Vec::len).collect::<Vec<_>>(), [POINTS, POINTS]);

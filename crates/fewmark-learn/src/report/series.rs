@@ -26,17 +26,17 @@ pub(super) fn smoothing(values: usize) -> usize {
     values / 50 / 2 * 2 + 1
 }
 
-/// The centred moving mean over `width` values, an odd number. Towards the ends it is taken over fewer, so that it stays centred.
+/// The centred moving mean over `width` values, an odd number; at the ends over those of them that there are.
 pub(super) fn smoothed(points: &[Point], width: usize) -> Vec<Point> {
     let mut sums = vec![0.0];
     sums.extend(points.iter().scan(0.0, |sum, point| {
         *sum += point[1];
         Some(*sum)
     }));
-    let last = points.len().saturating_sub(1);
+    let half = width / 2;
     let mean = |(i, &[x, _]): (usize, &Point)| {
-        let half = (width / 2).min(i).min(last - i);
-        [x, (sums[i + half + 1] - sums[i - half]) / (2 * half + 1) as f64]
+        let (begin, end) = (i.saturating_sub(half), (i + half + 1).min(points.len()));
+        [x, (sums[end] - sums[begin]) / (end - begin) as f64]
     };
     points.iter().enumerate().map(mean).collect()
 }
@@ -87,7 +87,10 @@ mod tests {
         #[test]
         fn smoothing_leaves_straight_lines_alone(length in 0_usize..80, width in 0_usize..20) {
             let points = curve((0..length).map(|i| 3.0 - 0.5 * i as f64));
-            for (smooth, point) in smoothed(&points, 2 * width + 1).iter().zip(&points) {
+            let smooth = smoothed(&points, 2 * width + 1);
+            prop_assert_eq!(smooth.len(), length);
+            // Where the width does not reach over an end.
+            for (smooth, point) in smooth.iter().zip(&points).take(length.saturating_sub(width)).skip(width) {
                 prop_assert!((smooth[1] - point[1]).abs() < 1e-9);
             }
         }
@@ -98,6 +101,10 @@ mod tests {
         let smooth = smoothed(&curve([0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0]), 3);
         let expected = [0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0];
         assert!(smooth.iter().zip(expected).all(|(point, y)| (point[1] - y).abs() < 1e-12), "{smooth:?}");
+        assert_eq!(
+            smoothed(&curve([1.0, 3.0, 5.0, 8.0]), 5),
+            [[0.0, 3.0], [1.0, 4.25], [2.0, 4.25], [3.0, 16.0 / 3.0]]
+        );
         assert_eq!([0, 49, 100, 150, 1000].map(smoothing), [1, 1, 3, 3, 21]);
     }
 }

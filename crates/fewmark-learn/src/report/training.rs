@@ -142,7 +142,7 @@ mod tests {
     fn figures_and_durations_are_short() {
         let figures = [0.0, 0.123456, 12.3456, 123_456.7, 1.0e-5, -0.5, f64::NAN].map(figure);
         assert_eq!(figures, ["0.000", "0.1235", "12.35", "123457", "1.000e-5", "-0.5000", "NaN"]);
-        assert_eq!([3.14, 200.2, 7384.0].map(duration), ["3.1 s", "3 min 20 s", "2 h 03 min"]);
+        assert_eq!([3.06, 200.2, 7384.0].map(duration), ["3.1 s", "3 min 20 s", "2 h 03 min"]);
     }
 
     #[test]
