@@ -2,5 +2,6 @@
 //! figure comes from.
 
 pub mod cases;
+pub mod learned;
 pub mod results;
 pub mod selective;

@@ -20,6 +20,12 @@ const TIE: f64 = 0.003;
 /// The values that a parameter is chosen from, the default first.
 pub type Axis = (&'static str, &'static [f64]);
 
+/// What is chosen for total variation.
+pub const TV_AXES: [Axis; 3] =
+    [("compactness", &[0.5, 0.0, 1.0]), ("mu", &[0.06, 0.03, 0.12]), ("theta", &[1.25, 1.0, 2.0])];
+/// What is chosen for elastica, the rest being as for total variation.
+pub const ELASTICA_AXES: [Axis; 2] = [("mu", &[0.06, 0.03]), ("beta", &[1.0, 4.0])];
+
 /// One image with one set of clicks.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {

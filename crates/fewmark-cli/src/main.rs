@@ -18,20 +18,25 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments) {
+    match in_pool(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
 }
 
-fn run(arguments: Arguments) -> Result<(), Failure> {
-    let common = &arguments.common;
-    if let Some(threads) = common.threads {
+/// Runs the command on a thread of the pool: from outside it, short pieces of work are over before a second thread has woken up.
+fn in_pool(arguments: Arguments) -> Result<(), Failure> {
+    if let Some(threads) = arguments.common.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.get())
             .build_global()
             .map_err(|e| Failure::work(format!("cannot start {threads} threads: {e}")))?;
     }
+    rayon::scope(|_| run(arguments))
+}
+
+fn run(arguments: Arguments) -> Result<(), Failure> {
+    let common = &arguments.common;
     match arguments.command {
         Command::Segment(segment) => commands::segment::run(&segment, common),
         Command::Evaluate(evaluate) => commands::evaluate::run(&evaluate, common),

@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use burn::tensor::Device;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -31,12 +32,30 @@ impl Compute {
     }
 }
 
-/// Makes something with random numbers that only depend on the seed.
+/// Makes a network whose weights only depend on the seed.
 ///
 /// The generator of a device belongs to the whole program; nobody else draws from it through this function meanwhile.
-pub fn init_seeded<T>(device: &Device, seed: u64, init: impl FnOnce(&Device) -> T) -> T {
+///
+/// # Errors
+/// Those of `init`.
+pub fn init_seeded<M: Module, E>(
+    device: &Device,
+    seed: u64,
+    init: impl FnOnce(&Device) -> Result<M, E>,
+) -> Result<M, E> {
     static GENERATOR: Mutex<()> = Mutex::new(());
     let _guard = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     device.seed(seed);
-    init(device)
+    let network = init(device)?;
+    network.visit(&mut Drawn);
+    Ok(network)
+}
+
+/// Draws every weight: Burn leaves that for when a weight is first used.
+struct Drawn;
+
+impl ModuleVisitor for Drawn {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        param.val();
+    }
 }

@@ -6,11 +6,12 @@ use fewmark_image::{read_image, write_image};
 use fewmark_learn::dataset::CaseFiles;
 use fewmark_learn::dip::{self, DipConfig, Predictor};
 use fewmark_learn::model::Summary;
+use fewmark_learn::report::{self, Png, Section};
 use fewmark_learn::{Compute, Observer, Run, StopReason};
 use serde::{Deserialize, Serialize};
 
 use crate::registry::merge;
-use crate::{Error, LabelMap, Marks, overlay};
+use crate::{Error, LabelMap, Marks, VoxelMarks, overlay};
 
 /// A training, all of it: what `config.toml` of a run folder holds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -117,15 +118,23 @@ impl Training {
             loss: trained.loss,
             seed: predictor.config().training.seed,
         };
-        for case in cases {
-            let labels = LabelMap::from_mask(&predictor.predict(case, false)?.mask, case.image.geometry().clone())?;
-            let marks = Marks::from_voxels(case.image.geometry(), &case.foreground, &case.background);
-            let picture = overlay::render(&case.image, &labels, &marks.in_voxels(case.image.geometry())?)?;
-            write_image(run.path().join(format!("pictures/mask-{}.png", case.name)), &picture)?;
-        }
+        let pictures = cases.iter().map(|case| self.picture(&predictor, case, run)).collect::<Result<Vec<_>, _>>()?;
         predictor.save(&run.model(), summary)?;
+        let masks = Section::new("Masks of the images it was trained with").pictures(pictures);
+        let settings = Section::new("Settings").settings(report::settings_of(&self.settings));
+        report::write(run, "Deep-Image-Prior networks", [masks, settings])?;
         outcome.model = Some(run.model());
         Ok(outcome)
+    }
+
+    /// The contour that the trained network draws in an image, and a caption.
+    fn picture(&self, predictor: &Predictor, case: &dip::Case, run: &Run) -> Result<(Png, String), Error> {
+        let geometry = case.image.geometry();
+        let labels = LabelMap::from_mask(&predictor.predict(case, false)?.mask, geometry.clone())?;
+        let marks = VoxelMarks { foreground: case.foreground.clone(), background: case.background.clone() };
+        let path = run.path().join(format!("pictures/mask-{}.png", case.name));
+        write_image(&path, &overlay::render(&case.image, &labels, &marks)?)?;
+        Ok((Png::read(&path)?, case.name.clone()))
     }
 }
 

@@ -10,7 +10,7 @@ use std::error::Error;
 
 use fewmark_paper::cases::{self, Case, TUNING};
 use fewmark_paper::results::{Provenance, markdown_table, write};
-use fewmark_paper::selective::{Axis, Column, REPORTED_SEEDS, TUNING_SEEDS, column};
+use fewmark_paper::selective::{Axis, Column, ELASTICA_AXES, REPORTED_SEEDS, TUNING_SEEDS, TV_AXES, column};
 use serde::Serialize;
 
 /// A table of the paper, and our stand-in for its data.
@@ -40,12 +40,6 @@ const TABLES: [Table; 2] = [
         paper: [[0.862, 0.090, 0.768, 0.129], [0.864, 0.075, 0.770, 0.122]],
     },
 ];
-
-/// What is chosen for total variation.
-const TV_AXES: [Axis; 3] =
-    [("compactness", &[0.5, 0.0, 1.0]), ("mu", &[0.06, 0.03, 0.12]), ("theta", &[1.25, 1.0, 2.0])];
-/// What is chosen for elastica, the rest being as for total variation.
-const ELASTICA_AXES: [Axis; 2] = [("mu", &[0.06, 0.03]), ("beta", &[1.0, 4.0])];
 
 #[derive(Serialize)]
 struct Report<'a> {

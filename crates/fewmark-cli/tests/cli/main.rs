@@ -15,3 +15,4 @@ mod refused_pictures;
 mod refused_volumes;
 mod segment;
 mod streams;
+mod train;

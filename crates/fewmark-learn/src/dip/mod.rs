@@ -18,6 +18,7 @@
 //! instance normalisation is the default, because running statistics of two images are not those of one; and of `u > 1/2` the clicked
 //! part is kept, as for the variational methods.
 
+mod augmentation;
 mod config;
 mod losses;
 mod predictor;
@@ -26,7 +27,7 @@ mod single;
 mod stopping;
 mod task;
 
-pub use config::{DipConfig, LossConfig, Noise, Variant};
+pub use config::{Augmentation, DipConfig, LossConfig, Noise, Variant};
 pub use losses::{coupled, regularised};
 pub use predictor::{Prediction, Predictor};
 pub use prepared::Case;

@@ -59,7 +59,7 @@ impl Default for SingleConfig {
         let Noise { amplitude, deviation } = Noise::default();
         Self {
             size: 256,
-            iterations: 300,
+            iterations: 200,
             learning_rate: 1e-2,
             noise_amplitude: amplitude,
             noise_deviation: deviation,

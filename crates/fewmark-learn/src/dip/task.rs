@@ -9,6 +9,7 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, StandardNormal};
 
+use super::augmentation::Variation;
 use super::config::{DipConfig, Noise};
 use super::losses::{coupled, regularised};
 use super::prepared::{Case, prepare};
@@ -31,7 +32,7 @@ pub struct Networks {
 /// # Errors
 /// [`Error::Network`].
 pub fn networks(config: &DipConfig, device: &Device) -> Result<Networks, Error> {
-    init_seeded(device, config.training.seed, |device| {
+    init_seeded(device, config.training.seed, |device| -> Result<_, Error> {
         let vm = config.network.init(device)?;
         let prior = config.variant.has_prior().then(|| config.prior.init(device)).transpose()?;
         Ok(Networks { vm, prior })
@@ -71,8 +72,8 @@ struct Batch {
     mu: Tensor<4>,
     /// The fixed input of the prior, `[images, channels, y, x]`.
     z: Option<Tensor<4>>,
-    /// Outputs of the last step, `u_VM` and `u_DIP`.
-    outputs: Option<(Tensor<4>, Option<Tensor<4>>)>,
+    /// Outputs of the last step, `u_VM` and `u_DIP`, and how they were mirrored.
+    outputs: Option<(Tensor<4>, Option<Tensor<4>>, Variation)>,
 }
 
 struct DipTask<'a> {
@@ -129,16 +130,18 @@ impl Task for DipTask<'_> {
     type Net = Networks;
 
     fn loss(&mut self, networks: &Networks, random: &mut ChaCha8Rng) -> Result<Loss, Error> {
-        let DipConfig { variant, loss, noise, .. } = self.config;
+        let DipConfig { variant, loss, noise, augmentation, .. } = self.config;
+        let variation = augmentation.draw(random);
         let mut sum: Option<Loss> = None;
         for batch in &mut self.batches {
-            let u = sigmoid(networks.vm.forward(batch.input.clone()));
+            let u = sigmoid(networks.vm.forward(variation.input(batch.input.clone(), random)));
             let prior = networks.prior.as_ref().zip(batch.z.clone()).map(|(net, z)| {
                 let fresh = fresh_noise(z.dims(), noise.deviation, random, &z.device());
-                sigmoid(net.forward(z + fresh))
+                // The prior remembers the objects where they are, so its answer is mirrored, not its input.
+                variation.field(sigmoid(net.forward(z + fresh)))
             });
-            let (r, g) = (batch.r.clone(), batch.g.clone());
-            batch.outputs = Some((u.clone().detach(), prior.clone().map(Tensor::detach)));
+            let [r, g] = [&batch.r, &batch.g].map(|field| variation.field(field.clone()));
+            batch.outputs = Some((u.clone().detach(), prior.clone().map(Tensor::detach), variation.clone()));
             let part = match prior {
                 Some(prior) => coupled(u, prior, r, loss.coupling),
                 None => {
@@ -157,10 +160,13 @@ impl Task for DipTask<'_> {
     fn pictures(&mut self) -> Result<Vec<Picture>, Error> {
         let mut pictures = Vec::new();
         for batch in &self.batches {
-            let Some((u, prior)) = &batch.outputs else { continue };
+            let Some((u, prior, variation)) = &batch.outputs else { continue };
             for (i, name) in batch.names.iter().enumerate().take(SHOWN - pictures.len().min(SHOWN)) {
                 let mut show = |what: &str, x: Tensor<4>| -> Result<(), Error> {
-                    pictures.push(Picture { name: format!("{name}-{what}"), image: grey(x.narrow(0, i, 1))? });
+                    pictures.push(Picture {
+                        name: format!("{name}-{what}"),
+                        image: grey(variation.field(x.narrow(0, i, 1)))?,
+                    });
                     Ok(())
                 };
                 show("u_vm", u.clone())?;
