@@ -73,8 +73,8 @@ mod tests {
     #[test]
     fn the_rule_ends_after_the_outputs_have_rested() {
         let mut rule = WindowedVariance::new(4, 10);
-        // Moves, rests from 20 to 40, moves again.
-        let output = |t: u32| vec![f64::from(t.min(20) + t.saturating_sub(40)) as f32, 1.0];
+        // Comes to rest at 20, and moves again from 40 on.
+        let output = |t: u32| vec![(20_u32.saturating_sub(t).pow(2) + t.saturating_sub(40).pow(2)) as f32, 1.0];
         let mut least = 0;
         let mut over = None;
         for t in 0..100 {

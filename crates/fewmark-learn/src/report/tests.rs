@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fewmark_image::{Dimension, Geometry, Image};
+use fewmark_image::{Dimension, Geometry, Image, SampleType};
 
 use super::*;
 use crate::{Event, Picture, Step, Validation};
@@ -26,7 +26,7 @@ fn run_in(folder: &tempfile::TempDir) -> Run {
 fn picture(name: &str) -> Picture {
     let image =
         Image::new(vec![0.0, 80.0, 160.0, 240.0], 1, Geometry::unit(Dimension::Two, [2, 2, 1]).unwrap()).unwrap();
-    Picture { name: name.into(), image }
+    Picture { name: name.into(), image: image.with_stored(SampleType::U8) }
 }
 
 #[test]

@@ -38,7 +38,8 @@ pub(crate) fn truth(n: usize) -> Vec<bool> {
 pub(crate) fn config(variant: Variant, iterations: u64) -> DipConfig {
     let mut config = DipConfig { variant, size: 0, ..DipConfig::default() };
     config.network.base_width = 4;
-    config.prior = DipNetConfig { in_channels: 4, down: vec![4, 8], up: vec![4, 8], skip: 2, ..DipNetConfig::paper() };
+    config.prior =
+        DipNetConfig { in_channels: 8, down: vec![8, 16], up: vec![8, 16], skip: 2, ..DipNetConfig::paper() };
     config.training.iterations = iterations;
     config.training.checkpoint_every = 3;
     config.training.snapshots = 2;
