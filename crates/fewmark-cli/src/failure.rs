@@ -62,6 +62,8 @@ impl From<fewmark::Error> for Failure {
             Error::UnknownMethod { .. }
                 | Error::UnknownParameter { .. }
                 | Error::Config { .. }
+                | Error::UnknownSetting { .. }
+                | Error::Setting(_)
                 | Error::NoClick
                 | Error::Click { .. }
                 | Error::Learn(Learn::Setting { .. } | Learn::Network(_) | Learn::Device(..))

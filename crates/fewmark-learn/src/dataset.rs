@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
+const PARTNERS: &str = "the files of a case have the same name up to their endings, or stand in one line of a list";
+const COLUMNS: &str = "write a line `image,marks` or `image,labels`, then a line a case";
+const KINDS: &str = "images are files such as case.nii.gz, clicks are files such as case.json";
+
 /// The files of one case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,12 +74,13 @@ pub fn pair(images: &[PathBuf], with: &[PathBuf], companion: Companion) -> Resul
                 return Err(Error::Data {
                     path: image,
                     problem: format!("there are no {what} called {name:?} for it"),
+                    hint: PARTNERS,
                 });
             }
         }
     }
     match companions.into_values().next() {
-        Some(path) => Err(Error::Data { path, problem: "there is no image of that name".into() }),
+        Some(path) => Err(Error::Data { path, problem: "there is no image of that name".into(), hint: PARTNERS }),
         None => Ok(cases),
     }
 }
@@ -85,7 +90,7 @@ pub fn pair(images: &[PathBuf], with: &[PathBuf], companion: Companion) -> Resul
 /// # Errors
 /// [`Error::Data`] for a list without those columns or with a line that cannot be read.
 pub fn list(path: &Path, companion: Companion) -> Result<Vec<CaseFiles>, Error> {
-    let wrong = |problem: String| Error::Data { path: path.to_owned(), problem };
+    let wrong = |problem: String| Error::Data { path: path.to_owned(), problem, hint: COLUMNS };
     let file = std::fs::File::open(path).map_err(|e| io("read", path, e))?;
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
     let header = reader.headers().map_err(|e| wrong(e.to_string()))?.clone();
@@ -118,13 +123,20 @@ pub fn files(
 ) -> Result<BTreeMap<String, PathBuf>, Error> {
     let mut found = BTreeMap::new();
     let mut add = |name: String, path: PathBuf| match found.insert(name.clone(), path.clone()) {
-        Some(other) => Err(Error::Data { path, problem: format!("{other:?} is of the same name, {name:?}") }),
+        Some(other) => Err(Error::Data {
+            path,
+            problem: format!("{other:?} is of the same name, {name:?}"),
+            hint: "keep one of them",
+        }),
         None => Ok(()),
     };
     for path in paths {
         if !std::fs::metadata(path).map_err(|e| io("read", path, e))?.is_dir() {
-            let name = case_name(path)
-                .ok_or_else(|| Error::Data { path: path.clone(), problem: "it is a file of another kind".into() })?;
+            let name = case_name(path).ok_or_else(|| Error::Data {
+                path: path.clone(),
+                problem: "it is a file of another kind".into(),
+                hint: KINDS,
+            })?;
             add(name, path.clone())?;
             continue;
         }

@@ -33,6 +33,8 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
+        /// What the user can do.
+        hint: &'static str,
     },
     /// A setting has a value that it cannot have.
     #[error("{name} = {found}: expected {expected}")]
@@ -88,15 +90,12 @@ impl Error {
         match self {
             Self::Image(error) => error.hint(),
             Self::Case { source, .. } => source.hint(),
-            Self::Data { .. } => Some(
-                "the files of a case have the same name up to their endings, or stand in one line of a list".into(),
-            ),
             Self::NoCase => Some("give at least one image with --images".into()),
             Self::NotFinite { .. } => Some("try a smaller training.learning_rate".into()),
             Self::File { expected, .. } => {
                 Some(format!("give a {expected} that this program wrote; if it did, the file is damaged: train again"))
             }
-            Self::Run { hint, .. } => Some((*hint).into()),
+            Self::Data { hint, .. } | Self::Run { hint, .. } => Some((*hint).into()),
             Self::Device(..) => Some("leave out --device gpu to work on the CPU".into()),
             Self::Network(_) | Self::Classical(_) | Self::Setting { .. } | Self::Stopped => None,
         }

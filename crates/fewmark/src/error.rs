@@ -37,6 +37,17 @@ pub enum Error {
         /// What is wrong where.
         message: String,
     },
+    /// There is no setting of that name in a training.
+    #[error("there is no setting {key:?}")]
+    UnknownSetting {
+        /// What was asked for.
+        key: String,
+        /// The most similar name, if any is similar.
+        nearest: Option<String>,
+    },
+    /// A setting of a training has a value that it cannot have.
+    #[error("{0}")]
+    Setting(String),
     /// No foreground click was given.
     #[error("no foreground click: at least one click inside the object is needed")]
     NoClick,
@@ -64,6 +75,8 @@ pub enum Error {
     Stopped,
 }
 
+const SETTINGS: &str = "`fewmark train dip --show-settings` shows every setting and its default";
+
 impl Error {
     /// What the user can do about it, where something can be said.
     pub fn hint(&self) -> Option<String> {
@@ -80,6 +93,8 @@ impl Error {
             Self::Config { method, .. } => {
                 Some(format!("`fewmark methods {method}` shows every parameter and its default"))
             }
+            Self::UnknownSetting { nearest, .. } => similar(nearest).or_else(|| Some(SETTINGS.into())),
+            Self::Setting(_) => Some(SETTINGS.into()),
             Self::NoClick => Some("add --click X,Y or --click X,Y,Z".into()),
             Self::Click { .. } => {
                 Some("clicks are voxel indices x,y[,z] counted from 0, or mm (RAS+) with --world".into())

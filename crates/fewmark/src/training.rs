@@ -52,13 +52,16 @@ impl Training {
     /// A training of Deep-Image-Prior networks on images with clicks; `changes` to the settings count in turn.
     ///
     /// # Errors
-    /// [`Error::UnknownParameter`] and [`Error::Config`] for settings that cannot be, [`Error::Image`] for a path that cannot be.
+    /// [`Error::Learn`] without a case, [`Error::UnknownSetting`] and [`Error::Setting`] for settings that cannot be.
     pub fn dip(cases: Vec<CaseFiles>, changes: &[toml::Table], device: Compute) -> Result<Self, Error> {
+        if cases.is_empty() {
+            return Err(fewmark_learn::Error::NoCase.into());
+        }
+        device.device()?;
         let mut settings = dip_defaults();
         for change in changes {
-            merge(&mut settings, change, DIP)?;
+            merge(&mut settings, change, DIP).map_err(of_settings)?;
         }
-        let cases = cases.into_iter().map(absolute).collect::<Result<_, _>>()?;
         let training = Self { train: DIP.into(), device, cases, settings };
         training.dip_config()?.check()?;
         Ok(training)
@@ -67,9 +70,9 @@ impl Training {
     /// The training of a run folder.
     ///
     /// # Errors
-    /// [`Error::Config`] when the folder's configuration is of another version of the program.
+    /// [`Error::Setting`] when the folder's configuration is of another version of the program.
     pub fn from_table(table: toml::Table) -> Result<Self, Error> {
-        let wrong = |e: toml::de::Error| Error::Config { method: DIP, message: e.message().to_owned() };
+        let wrong = |e: toml::de::Error| Error::Setting(e.message().to_owned());
         let training: Self = table.try_into().map_err(wrong)?;
         if training.train != DIP {
             return Err(Error::UnknownMethod { name: training.train, nearest: Some(DIP.into()) });
@@ -77,14 +80,18 @@ impl Training {
         Ok(training)
     }
 
-    /// What a run folder keeps of it.
-    pub fn to_table(&self) -> toml::Table {
-        toml::Table::try_from(self).expect("a training is plain numbers, names and paths")
+    /// What a run folder keeps of it: full paths, so that the run can be gone on with from anywhere.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when the working folder cannot be told.
+    pub fn to_table(&self) -> Result<toml::Table, Error> {
+        let cases = self.cases.iter().cloned().map(absolute).collect::<Result<_, _>>()?;
+        let full = Self { cases, ..self.clone() };
+        Ok(toml::Table::try_from(full).expect("a training is plain numbers, names and paths"))
     }
 
     fn dip_config(&self) -> Result<DipConfig, Error> {
-        let wrong = |e: toml::de::Error| Error::Config { method: DIP, message: e.message().to_owned() };
-        self.settings.clone().try_into().map_err(wrong)
+        self.settings.clone().try_into().map_err(|e: toml::de::Error| Error::Setting(e.message().to_owned()))
     }
 
     /// The cases, read: images that cannot be learned from are found before the work begins.
@@ -145,7 +152,16 @@ fn read_case(name: &str, image: &Path, marks: &Path) -> Result<dip::Case, Error>
     Ok(dip::Case { name: name.into(), image, foreground: marks.foreground, background: marks.background })
 }
 
-/// The same files by their full paths, so that a run can be gone on with from anywhere.
+/// The same problem, of a setting of a training.
+fn of_settings(error: Error) -> Error {
+    match error {
+        Error::UnknownParameter { key, nearest, .. } => Error::UnknownSetting { key, nearest },
+        Error::Config { message, .. } => Error::Setting(message),
+        error => error,
+    }
+}
+
+/// The same files by their full paths.
 fn absolute(files: CaseFiles) -> Result<CaseFiles, Error> {
     let full = |path: PathBuf| {
         std::path::absolute(&path).map_err(|source| fewmark_image::Error::Io {

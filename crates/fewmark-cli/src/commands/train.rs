@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &Train, common: &Common) -> Result<(), Failure> {
     let cases = training.read()?;
     let run = match (&mut run, &arguments.output) {
         (Some(run), _) => run,
-        (none, Some(folder)) => none.insert(Run::create(folder, &training.to_table())?),
+        (none, Some(folder)) => none.insert(Run::create(folder, &training.to_table()?)?),
         (None, None) => return Err(Failure::call("no folder to train in").hint("add -o FOLDER")),
     };
     let stop = stop_on_interrupt()?;

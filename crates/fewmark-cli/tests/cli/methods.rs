@@ -62,7 +62,7 @@ fn all_methods_are_listed() {
     let lab = Lab::new();
     let list = lab.json(&["methods", "--json"]);
     let names: Vec<&str> = list.as_array().unwrap().iter().map(|m| m["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["tv", "elastica"]);
+    assert_eq!(names, ["tv", "elastica", "dip"]);
     let printed = lab.ok(&["methods"]);
     assert!(names.iter().all(|name| printed.lines().any(|line| line.starts_with(name))), "{printed}");
 }

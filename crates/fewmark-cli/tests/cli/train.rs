@@ -3,6 +3,9 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fewmark::Image;
+use fewmark::image::SampleType;
+
 use crate::files::flat;
 use crate::lab::{Lab, Refusals};
 
@@ -13,11 +16,11 @@ const SMALL: [&str; 12] = [
     "--set",
     "network.base_width=4",
     "--set",
-    "prior.down=[4, 8]",
+    "prior.down=[8, 16]",
     "--set",
-    "prior.up=[4, 8]",
+    "prior.up=[8, 16]",
     "--set",
-    "prior.in_channels=4",
+    "prior.in_channels=8",
     "--set",
     "training.checkpoint_every=2",
 ];
@@ -33,12 +36,17 @@ fn lab() -> Lab {
         let texture = |x: usize, y: usize| ((x * 7 + y * 13 + n) % 5) as f32;
         lab.write_image(
             &format!("images/{n}.png"),
-            &flat(44, 36, |x, y| if inside(x, y) { 150.0 + texture(x, y) } else { 30.0 + texture(x, y) }),
+            &picture(|x, y| if inside(x, y) { 150.0 + texture(x, y) } else { 30.0 + texture(x, y) }),
         );
-        lab.write_image(&format!("truths/{n}.png"), &flat(44, 36, |x, y| f32::from(u8::from(inside(x, y)))));
+        lab.write_image(&format!("truths/{n}.png"), &picture(|x, y| f32::from(u8::from(inside(x, y)))));
         lab.ok(&["clicks", &format!("truths/{n}.png"), "-o", &format!("marks/{n}.json")]);
     }
     lab
+}
+
+/// A small picture of whole numbers.
+fn picture(sample: impl Fn(usize, usize) -> f32) -> Image {
+    flat(44, 36, sample).with_stored(SampleType::U8)
 }
 
 /// `fewmark train dip` on the first two pictures.
@@ -57,9 +65,9 @@ fn weights(lab: &Lab, run: &str) -> Vec<u8> {
 #[test]
 fn two_clicked_images_make_a_model_that_segments_a_third() {
     let lab = lab();
-    let more = ["--set", "training.learning_rate=0.01", "--set", "training.snapshots=2"];
-    let report = lab.json(&[&train("run", "training.iterations=100")[..], &more, &["--json"]].concat());
-    assert_eq!(report["iterations"], 100);
+    let more = ["--set", "training.snapshots=2"];
+    let report = lab.json(&[&train("run", "training.iterations=200")[..], &more, &["--json"]].concat());
+    assert_eq!(report["iterations"], 200);
     assert_eq!(report["model"], "run/model.safetensors");
     let page = lab.text("run/report.html");
     assert!(
@@ -97,13 +105,13 @@ fn two_clicked_images_make_a_model_that_segments_a_third() {
 
     let runs = lab.json(&["runs", "--json"]);
     assert_eq!((&runs[0]["state"], &runs[0]["method"]), (&"finished".into(), &"dip".into()));
-    assert_eq!(runs[0]["step"]["iteration"], 100);
+    assert_eq!(runs[0]["step"]["iteration"], 200);
 }
 
 #[test]
 fn a_volume_is_walked_slice_by_slice_with_its_geometry_kept() {
     let lab = lab();
-    lab.ok(&[&train("run", "training.iterations=80")[..], &["--set", "training.learning_rate=0.01"]].concat());
+    lab.ok(&train("run", "training.iterations=80"));
     let phantom = crate::files::chest(6);
     lab.write_image("chest.nii.gz", &phantom.image);
     lab.write_labels("truth.nii.gz", &phantom.truth);

@@ -1,5 +1,6 @@
 //! Everything that decides a training, with its source.
 
+use burn::tensor::Device;
 use fewmark_classical::selective::SelectiveParams;
 use fewmark_image::Scaling;
 use fewmark_nets::{DipNetConfig, VmNetConfig};
@@ -51,7 +52,8 @@ pub struct DipConfig {
     /// How images are varied from step to step; nothing in the paper.
     pub augmentation: Augmentation,
     /// The loop. The paper has Adam with a constant rate of 1e-3 and does not say for how long. Trained on one of two images and scored on
-    /// the other (lung and liver CT), networks were better and varied less with a rate of 3e-3 that falls to 0 along a cosine.
+    /// the other (lung and liver CT), networks were better and varied less with a rate of 3e-3 that falls to 0 along a cosine. It rises first:
+    /// two coupled outputs that fall to 0 together in the first steps stay there, as the gradient of their product is then 0.
     pub training: Plan,
 }
 
@@ -125,6 +127,7 @@ impl Default for DipConfig {
             training: Plan {
                 iterations: 150,
                 learning_rate: 3e-3,
+                warmup: 15,
                 schedule: Schedule::Cosine,
                 epsilon: 1e-7,
                 snapshots: 4,
@@ -141,6 +144,10 @@ impl DipConfig {
     /// [`Error::Setting`], [`Error::Classical`] or [`Error::Network`] for the first one that is not.
     pub fn check(&self) -> Result<(), Error> {
         self.training.check()?;
+        self.training.check()?;
+        // Making a network checks its numbers; its weights are not drawn before they are used.
+        self.network.init(&Device::flex())?;
+        self.prior.init(&Device::flex())?;
         self.model.check()?;
         self.scaling.check().map_err(|found| Error::Setting {
             name: "scaling",

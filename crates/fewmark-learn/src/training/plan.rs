@@ -16,6 +16,8 @@ pub struct Plan {
     pub seed: u64,
     /// Learning rate of the first step.
     pub learning_rate: f64,
+    /// Iterations over which the learning rate rises from 0 to where the schedule has it.
+    pub warmup: u64,
     /// How the learning rate falls.
     pub schedule: Schedule,
     /// Iterations between two falls of the schedule `step`.
@@ -46,6 +48,7 @@ impl Default for Plan {
             iterations: 1000,
             seed: 0,
             learning_rate: 1e-3,
+            warmup: 0,
             schedule: Schedule::Constant,
             step_every: 200,
             step_factor: 0.8,
@@ -82,7 +85,8 @@ impl Plan {
             Schedule::Step => self.step_factor.powf((done / self.step_every) as f64),
             Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * done as f64 / self.iterations as f64).cos()),
         };
-        self.learning_rate * share
+        let risen = if iteration < self.warmup { iteration as f64 / self.warmup as f64 } else { 1.0 };
+        self.learning_rate * share * risen
     }
 
     /// Whether pictures are kept after an iteration.
@@ -146,6 +150,8 @@ mod tests {
         assert_eq!(cosine.rate(1), 1.0);
         assert!((cosine.rate(201) - 0.5).abs() < 1e-12);
         assert!(cosine.rate(400) < 1e-4);
+        let warm = Plan { warmup: 4, ..plan(Schedule::Constant) };
+        assert_eq!([1, 2, 4, 5].map(|i| warm.rate(i)), [0.25, 0.5, 1.0, 1.0]);
     }
 
     #[test]
