@@ -52,6 +52,11 @@ impl ConvShape {
         self.kernel.iter().product()
     }
 
+    /// Whether every output voxel is computed from the input voxel at its place alone, over all channels.
+    pub(crate) fn is_pointwise(&self) -> bool {
+        self.groups == 1 && self.taps() == 1 && self.stride == [1; 3] && self.padding == [0; 3]
+    }
+
     /// Samples of the input.
     pub fn input_len(&self) -> usize {
         self.batch * self.in_channels * self.input.iter().product::<usize>()

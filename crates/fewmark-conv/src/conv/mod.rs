@@ -5,6 +5,7 @@ pub(crate) mod correlation;
 pub(crate) mod engine;
 mod part_weights;
 pub(crate) mod plan;
+mod pointwise;
 #[cfg(test)]
 mod reference;
 mod scratch;
@@ -22,6 +23,7 @@ use self::correlation::Correlation;
 use self::engine::{Finish, Pass, Results};
 use self::weight_gradient::WeightGradient;
 use crate::ConvShape;
+use crate::level::Level;
 
 /// What follows a convolution in the same pass over its output.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -161,6 +163,9 @@ pub fn input_gradient(shape: &ConvShape, dy: &[f32], weights: &[f32], dx: &mut [
 #[track_caller]
 pub fn weight_gradient(shape: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     check(shape, x.len(), dw.len(), dy.len());
+    if pointwise::suits(shape) {
+        return pointwise::weight_gradient(shape, x, dy, dw, Level::current());
+    }
     let correlation = Correlation::forward(shape);
     WeightGradient::new(&correlation, x, dy).run(dw);
 }

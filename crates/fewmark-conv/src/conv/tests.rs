@@ -10,7 +10,7 @@ use super::correlation::Correlation;
 use super::engine::Pass;
 use super::reference;
 use super::weight_gradient::{self as weights, WeightGradient};
-use super::{forward, forward_affine, input_gradient, transposed, weight_gradient};
+use super::{forward, forward_affine, input_gradient, pointwise, transposed, weight_gradient};
 use crate::{Activation, ConvError, ConvShape, Division, Level, Recipe};
 
 /// Most products of a case, so that the reference takes milliseconds.
@@ -375,6 +375,37 @@ fn plans_of_named_shapes() {
         expect(same([16, 16], 3, [16, 128, 128]), Division::Bands { planes: 1, rows: 13 }, rows);
         // The largest bands of whole planes of which there are 8.
         expect(same([16, 16], 3, [16, 8, 8]), Division::Bands { planes: 2, rows: 8 }, rows);
+    }
+}
+
+#[test]
+fn weight_gradients_of_one_tap_on_large_maps() {
+    for (batch, channels, input) in [(1, [5, 7], [1, 67, 71]), (2, [6, 4], [3, 31, 33]), (1, [1, 1], [1, 64, 64])] {
+        let shape = ConvShape {
+            batch,
+            in_channels: channels[0],
+            out_channels: channels[1],
+            groups: 1,
+            input,
+            kernel: [1; 3],
+            stride: [1; 3],
+            padding: [0; 3],
+            dilation: [1; 3],
+        };
+        assert!(pointwise::suits(&shape));
+        let Case { x, dy, .. } = Case::new(shape, 3);
+        let expected = reference::weight_gradient(&shape, &x, &dy);
+        for level in levels() {
+            let gradient = |threads| {
+                let mut dw = vec![f32::NAN; shape.weights_len()];
+                let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| pointwise::weight_gradient(&shape, &x, &dy, &mut dw, level));
+                dw
+            };
+            let dw = gradient(1);
+            assert!(relative(&dw, &expected) < 1e-4, "{level:?}: {shape:?}");
+            assert_eq!(bits(dw), bits(gradient(3)), "{level:?}: {shape:?}");
+        }
     }
 }
 
