@@ -27,9 +27,20 @@ impl Compute {
     pub fn device(self) -> Result<Device, Error> {
         match self {
             Self::Cpu => Ok(Device::flex()),
-            Self::Gpu => Err(Error::Device("GPU", "this program was built for the CPU only".into())),
+            Self::Gpu => gpu(),
         }
     }
+}
+
+#[cfg(feature = "vulkan")]
+fn gpu() -> Result<Device, Error> {
+    let found = Device::enumerate(burn::tensor::DeviceType::Vulkan).into_iter().next();
+    found.ok_or_else(|| Error::Device("GPU", "no Vulkan driver on this machine offers one".into()))
+}
+
+#[cfg(not(feature = "vulkan"))]
+fn gpu() -> Result<Device, Error> {
+    Err(Error::Device("GPU", "this program was built for the CPU only".into()))
 }
 
 /// Makes a network whose weights only depend on the seed.

@@ -1,6 +1,7 @@
 //! `fewmark doctor`: what this machine offers the program.
 
 use fewmark::image::memory;
+use fewmark::learn::Compute;
 use serde::Serialize;
 
 use crate::args::Common;
@@ -26,7 +27,7 @@ pub(crate) fn run(common: &Common) -> Result<(), Failure> {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         threads: rayon::current_num_threads(),
         free_memory_mib: memory::free().map(|bytes| bytes >> 20),
-        devices: vec!["cpu"],
+        devices: devices(),
     };
     if common.json {
         return print_json(&findings);
@@ -42,6 +43,12 @@ pub(crate) fn run(common: &Common) -> Result<(), Failure> {
         ("devices", findings.devices.join(" ")),
     ];
     print(table(&["", "this machine"], &rows.map(|(name, value)| vec![name.to_owned(), value])))
+}
+
+/// Where networks can compute here.
+fn devices() -> Vec<&'static str> {
+    let all = [("cpu", Compute::Cpu), ("gpu", Compute::Gpu)];
+    all.into_iter().filter(|(_, compute)| compute.device().is_ok()).map(|(name, _)| name).collect()
 }
 
 /// Instruction sets that the solvers' kernels can make use of here.
