@@ -17,16 +17,26 @@
 //! # }
 //! ```
 
+mod deeplabv3plus;
+mod dense_vox_net;
 mod dip_net;
 mod error;
 mod layers;
+mod med3d;
 mod msnet;
+mod r2unet;
 mod unet;
+mod unet3d;
 mod vm_net;
 
+pub use deeplabv3plus::{DeepLabV3Plus, DeepLabV3PlusConfig};
+pub use dense_vox_net::{DenseVoxNet, DenseVoxNetConfig};
 pub use dip_net::{DipNet, DipNetConfig, Upsampling};
 pub use error::ConfigError;
 pub use layers::Norm;
+pub use med3d::{Med3d, Med3dConfig};
 pub use msnet::{MsNet, MsNetConfig, RestrictV, Sharing};
+pub use r2unet::{R2UNet, R2UNetConfig};
 pub use unet::{UNet, UNetConfig};
+pub use unet3d::{UNet3d, UNet3dConfig};
 pub use vm_net::{VmNet, VmNetConfig};
