@@ -101,6 +101,9 @@ pub struct DenseVoxNet {
 }
 
 impl DenseVoxNet {
+    /// Weight of the auxiliary logits' loss beside that of the main ones (ours).
+    pub const AUXILIARY_WEIGHT: f64 = 0.33;
+
     /// Logits `[batch, classes, z, y, x]` of volumes `[batch, in_channels, z, y, x]` of any size: the main ones of
     /// [`forward_with_auxiliary`](Self::forward_with_auxiliary).
     ///

@@ -26,6 +26,24 @@ pub enum ConfigError {
         /// Its value
         value: f64,
     },
+    /// A name that no architecture has
+    #[error("there is no architecture {name:?}; there are {}", names.join(", "))]
+    UnknownArchitecture {
+        /// The name asked for
+        name: String,
+        /// The names that there are
+        names: Vec<&'static str>,
+    },
+    /// An architecture for images where one for volumes is needed, or the other way round
+    #[error("{name} is for {dimensions}-D images, one for {expected}-D images is needed")]
+    Rank {
+        /// The architecture
+        name: &'static str,
+        /// Spatial dimensions of its images
+        dimensions: usize,
+        /// Spatial dimensions of the images at hand
+        expected: usize,
+    },
     /// The softmax groups do not divide the channels
     #[error("softmax_groups must divide the {channels} channels, got {groups}")]
     SoftmaxGroups {

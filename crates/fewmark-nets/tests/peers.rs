@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use burn::module::Module;
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use fewmark_nets::{DeepLabV3PlusConfig, DenseVoxNetConfig, Med3dConfig, R2UNetConfig, UNet3dConfig, UNetConfig};
 use serde::Deserialize;
@@ -116,4 +116,44 @@ fn unet3d_has_the_logits_of_the_reference() {
     compare("unet3d", network.forward(image([1, 1, 32, 16, 32], &device)));
     let narrow = formula(UNet3dConfig { base_width: 2, ..UNet3dConfig::new(2, 3) }.init(&device).unwrap());
     compare("unet3d, two channels", narrow.forward(image([2, 2, 32, 48, 32], &device)));
+}
+
+/// Normal with variance `2 / fan_out`; transposed convolutions and their biases uniform within `1 / sqrt(fan_in)`, where PyTorch counts
+/// the output channels.
+#[test]
+fn med3d_starts_as_the_reference() {
+    let network = Med3dConfig::new(1, 4).init(&Device::flex()).unwrap();
+    let mut visitor = Kernels::default();
+    network.visit(&mut visitor);
+    assert_eq!(visitor.found.len(), 17);
+    for (name, dims, values) in visitor.found {
+        let taps: usize = dims[2..].iter().product();
+        let variance = values.iter().map(|x| f64::from(x * x)).sum::<f64>() / values.len() as f64;
+        let fan = (dims[if name.starts_with("upsampling") { 1 } else { 0 }] * taps) as f64;
+        let expected = if name.starts_with("upsampling") { 1.0 / (3.0 * fan) } else { 2.0 / fan };
+        // The variance of a normal sample has a relative error of sqrt(2 / n).
+        let tolerance = 6.0 * (2.0 / values.len() as f64).sqrt();
+        assert!((variance / expected - 1.0).abs() < tolerance, "{name}: {variance}, expected {expected}");
+    }
+}
+
+/// Names, shapes and values of kernels.
+#[derive(Default)]
+struct Kernels {
+    path: Vec<String>,
+    found: Vec<(String, Vec<usize>, Vec<f32>)>,
+}
+
+impl ModuleVisitor for Kernels {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_string());
+    }
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if D > 1 {
+            self.found.push((self.path.join("."), param.dims().to_vec(), samples(param.val())));
+        }
+    }
 }

@@ -40,3 +40,50 @@ impl Dropout {
         x * (kept / keep)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    fn ones(device: &Device) -> Tensor<5> {
+        Tensor::ones([50, 40, 2, 3, 4], device)
+    }
+
+    /// The values of each channel of each image.
+    fn channels(x: Tensor<5>) -> Vec<Vec<f32>> {
+        let samples: Vec<f32> = x.into_data().try_to_vec().unwrap();
+        samples.chunks_exact(24).map(<[f32]>::to_vec).collect()
+    }
+
+    /// Whether `dropped` of `of` is a share of 0.6 but for seven standard deviations.
+    fn is_share(dropped: usize, of: usize) -> bool {
+        (dropped as f64 - 0.6 * of as f64).abs() < 7.0 * (0.24 * of as f64).sqrt()
+    }
+
+    #[test]
+    fn what_is_kept_makes_up_for_what_is_dropped() {
+        let found = channels(Dropout::of_samples(0.6).forward(ones(&Device::flex().autodiff())));
+        assert!(found.iter().flatten().all(|&x| x == 0.0 || (x - 2.5).abs() < 1e-6));
+        assert!(is_share(found.iter().flatten().filter(|&&x| x == 0.0).count(), 48_000));
+        assert!(found.iter().any(|channel| channel.contains(&0.0) && channel.iter().any(|&x| x > 0.0)));
+    }
+
+    #[test]
+    fn channels_are_dropped_as_a_whole_in_each_image_on_its_own() {
+        let found = channels(Dropout::of_channels(0.6).forward(ones(&Device::flex().autodiff())));
+        assert!(found.iter().all(|channel| channel.iter().all(|&x| x == channel[0])));
+        assert!(is_share(found.iter().filter(|channel| channel[0] == 0.0).count(), 2000));
+        assert_ne!(found[..40], found[40..80]);
+    }
+
+    #[test]
+    fn nothing_is_dropped_outside_of_training() {
+        let train = Device::flex().autodiff();
+        let untouched = |x: Tensor<5>| channels(x).iter().flatten().all(|&x| x == 1.0);
+        assert!(untouched(Dropout::of_samples(0.6).forward(ones(&Device::flex()))));
+        assert!(untouched(Dropout::of_samples(0.0).forward(ones(&train))));
+        assert!(untouched(Dropout::of_samples(0.6).freeze().forward(ones(&train))));
+    }
+}

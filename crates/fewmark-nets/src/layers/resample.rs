@@ -56,3 +56,42 @@ pub(crate) fn centre_crop(x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
         if from == to { x } else { x.narrow(axis, (from - to) / 2, to) }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    fn volume(samples: &[f32], size: [usize; 3]) -> Tensor<5> {
+        let device = Device::flex().autodiff();
+        Tensor::from_data(TensorData::new(samples.to_vec(), [1, 1, size[0], size[1], size[2]]), &device).require_grad()
+    }
+
+    /// The samples of `y`, and the gradient to `x` of their sum with weights 1, 2, 3 and so on.
+    fn with_gradient(x: &Tensor<5>, y: Tensor<5>) -> (Vec<f32>, Vec<f32>) {
+        let weights: Vec<f32> = (1..=y.shape().num_elements()).map(|i| i as f32).collect();
+        let weights = Tensor::from_data(TensorData::new(weights, y.dims()), &y.device());
+        let gradients = (y.clone() * weights).sum().backward();
+        let gradient = x.grad(&gradients).expect("a leaf");
+        (y.into_data().try_to_vec().unwrap(), gradient.into_data().try_to_vec().unwrap())
+    }
+
+    #[test]
+    fn the_last_voxel_of_an_odd_axis_is_pooled_alone() {
+        let x = volume(&[3.0, -5.0, -1.0, 4.0, 2.0, -2.0], [1, 2, 3]);
+        assert_eq!(with_gradient(&x, max_pairs(x.clone())), (vec![4.0, -1.0], vec![0.0, 0.0, 2.0, 1.0, 0.0, 0.0]));
+        let x = volume(&[-7.0], [1, 1, 1]);
+        assert_eq!(with_gradient(&x, max_pairs(x.clone())), (vec![-7.0], vec![1.0]));
+    }
+
+    #[test]
+    fn voxels_are_repeated_and_the_rest_is_cut_behind() {
+        let x = volume(&[1.0, 2.0], [1, 1, 2]);
+        let rows = [1.0, 1.0, 2.0, 2.0];
+        let expected = (rows.repeat(4), vec![1.0 + 2.0 + 5.0 + 6.0 + 9.0 + 10.0 + 13.0 + 14.0, 76.0]);
+        assert_eq!(with_gradient(&x, repeat_twice(x.clone())), expected);
+        let cut = cut(repeat_twice(x.clone()), [1, 2, 3]);
+        assert_eq!(with_gradient(&x, cut), ([1.0, 1.0, 2.0].repeat(2), vec![12.0, 9.0]));
+    }
+}
