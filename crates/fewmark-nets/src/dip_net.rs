@@ -1,8 +1,6 @@
 //! DIP Net: the hourglass of Deep Image Prior.
 
 use burn::module::Module;
-use burn::tensor::module::interpolate;
-use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Tensor};
 use fewmark_conv::Activation;
 use fewmark_conv::nn::{Conv, ConvConfig};
@@ -10,7 +8,7 @@ use fewmark_conv::ops::{interpolate_linear, reflect_pad};
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
-use crate::layers::{ConvNorm, Norm, NormLayer, Style, centre_crop};
+use crate::layers::{ConvNorm, Norm, NormLayer, Style, centre_crop, repeat_twice, size};
 
 /// Slope of the activations below zero.
 const ACTIVATION: Activation = Activation::LeakyRelu(0.2);
@@ -154,12 +152,12 @@ impl DipNet {
 /// One scale of the hourglass.
 #[derive(Module, Debug)]
 struct Scale {
-    skip: ConvNorm,
-    halve: ConvNorm,
-    deepen: ConvNorm,
+    skip: ConvNorm<4>,
+    halve: ConvNorm<4>,
+    deepen: ConvNorm<4>,
     joined: NormLayer,
-    merge: ConvNorm,
-    mix: ConvNorm,
+    merge: ConvNorm<4>,
+    mix: ConvNorm<4>,
 }
 
 impl Scale {
@@ -200,10 +198,11 @@ fn by_one(x: Tensor<4>) -> Tensor<4> {
 }
 
 fn double(x: Tensor<4>, upsampling: Upsampling) -> Tensor<4> {
-    let [_, _, height, width] = x.dims();
-    let size = [2 * height, 2 * width];
     match upsampling {
-        Upsampling::Bilinear => interpolate_linear(x, [1, size[0], size[1]], false),
-        Upsampling::Nearest => interpolate(x, InterpolateOptions::new(InterpolateMode::Nearest).with_output_size(size)),
+        Upsampling::Bilinear => {
+            let size = size(&x).map(|n| 2 * n);
+            interpolate_linear(x, size, false)
+        }
+        Upsampling::Nearest => repeat_twice(x),
     }
 }

@@ -18,6 +18,32 @@ pub enum ConfigError {
         /// Its value
         value: f64,
     },
+    /// A probability that is not at least 0 and below 1
+    #[error("{what} must be at least 0 and below 1, got {value}")]
+    Probability {
+        /// The field
+        what: &'static str,
+        /// Its value
+        value: f64,
+    },
+    /// A name that no architecture has
+    #[error("there is no architecture {name:?}; there are {}", names.join(", "))]
+    UnknownArchitecture {
+        /// The name asked for
+        name: String,
+        /// The names that there are
+        names: Vec<&'static str>,
+    },
+    /// An architecture for images where one for volumes is needed, or the other way round
+    #[error("{name} is for {dimensions}-D images, one for {expected}-D images is needed")]
+    Rank {
+        /// The architecture
+        name: &'static str,
+        /// Spatial dimensions of its images
+        dimensions: usize,
+        /// Spatial dimensions of the images at hand
+        expected: usize,
+    },
     /// The softmax groups do not divide the channels
     #[error("softmax_groups must divide the {channels} channels, got {groups}")]
     SoftmaxGroups {
@@ -45,5 +71,10 @@ impl ConfigError {
     /// Checks that a value is positive and finite.
     pub(crate) fn expect_positive(what: &'static str, value: f64) -> Result<(), Self> {
         if value.is_finite() && value > 0.0 { Ok(()) } else { Err(Self::NotPositive { what, value }) }
+    }
+
+    /// Checks that something happens with a probability below 1.
+    pub(crate) fn expect_probability(what: &'static str, value: f64) -> Result<(), Self> {
+        if (0.0..1.0).contains(&value) { Ok(()) } else { Err(Self::Probability { what, value }) }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Tensors are `[batch, channels, y, x]` in 2-D and `[batch, channels, z, y, x]` in 3-D. A network returns logits; the softmax
 //! over the classes belongs to the loss or to the reader. A configuration is plain data with every default in it; `init` makes
-//! the network on a device, whose autodiff setting decides whether it can be trained.
+//! the network on a device, whose autodiff setting decides whether it can be trained. [`Architecture`] has those that segment into
+//! classes by name.
 //!
 //! ```
 //! use burn::tensor::{Device, Distribution, Tensor};
@@ -17,16 +18,28 @@
 //! # }
 //! ```
 
+mod catalogue;
+mod deeplabv3plus;
+mod dense_vox_net;
 mod dip_net;
 mod error;
 mod layers;
+mod med3d;
 mod msnet;
+mod r2unet;
 mod unet;
+mod unet3d;
 mod vm_net;
 
+pub use catalogue::{Architecture, Network2d, Network3d, Segmenter};
+pub use deeplabv3plus::{DeepLabV3Plus, DeepLabV3PlusConfig};
+pub use dense_vox_net::{DenseVoxNet, DenseVoxNetConfig};
 pub use dip_net::{DipNet, DipNetConfig, Upsampling};
 pub use error::ConfigError;
 pub use layers::Norm;
+pub use med3d::{Med3d, Med3dConfig};
 pub use msnet::{MsNet, MsNetConfig, RestrictV, Sharing};
+pub use r2unet::{R2UNet, R2UNetConfig};
 pub use unet::{UNet, UNetConfig};
+pub use unet3d::{UNet3d, UNet3dConfig};
 pub use vm_net::{VmNet, VmNetConfig};

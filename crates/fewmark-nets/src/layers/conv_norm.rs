@@ -40,8 +40,8 @@ pub(crate) enum NormLayer {
 }
 
 impl NormLayer {
-    /// The normalised `[batch, channels, y, x]`.
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    /// The normalised `[batch, channels, ...]`.
+    pub(crate) fn forward<const R: usize>(&self, x: Tensor<R>) -> Tensor<R> {
         match self {
             Self::Instance(norm) => norm.forward(x),
             Self::Batch(norm) => norm.forward(x),
@@ -91,7 +91,7 @@ impl Style {
     }
 
     /// A convolution with bias that is not normalised.
-    pub(crate) fn conv(&self, config: &ConvConfig, device: &Device) -> Conv<4> {
+    pub(crate) fn conv<const R: usize>(&self, config: &ConvConfig, device: &Device) -> Conv<R> {
         let mut conv = config.clone().with_initializer(self.initializer.clone()).init(device);
         if self.zero_bias {
             conv.bias = conv.bias.map(|_| Initializer::Zeros.init([config.channels[1]], device));
@@ -100,7 +100,11 @@ impl Style {
     }
 
     /// A transposed convolution with bias.
-    pub(crate) fn conv_transpose(&self, config: &ConvTransposeConfig, device: &Device) -> ConvTranspose<4> {
+    pub(crate) fn conv_transpose<const R: usize>(
+        &self,
+        config: &ConvTransposeConfig,
+        device: &Device,
+    ) -> ConvTranspose<R> {
         let mut conv = config.clone().with_initializer(self.initializer.clone()).init(device);
         if self.zero_bias {
             conv.bias = conv.bias.map(|_| Initializer::Zeros.init([config.channels[1]], device));
@@ -109,7 +113,7 @@ impl Style {
     }
 
     /// A convolution and its normalisation.
-    pub(crate) fn conv_norm(&self, config: &ConvConfig, device: &Device) -> ConvNorm {
+    pub(crate) fn conv_norm<const R: usize>(&self, config: &ConvConfig, device: &Device) -> ConvNorm<R> {
         ConvNorm {
             conv: self.conv(&config.clone().with_bias(self.normalised_bias), device),
             norm: self.norm(config.channels[1], device),
@@ -119,17 +123,17 @@ impl Style {
 
 /// A convolution, a normalisation and an activation.
 #[derive(Module, Debug)]
-pub(crate) struct ConvNorm {
-    conv: Conv<4>,
+pub(crate) struct ConvNorm<const R: usize> {
+    conv: Conv<R>,
     norm: NormLayer,
 }
 
-impl ConvNorm {
-    /// All three, of `[batch, in, y, x]`.
+impl<const R: usize> ConvNorm<R> {
+    /// All three, of `[batch, in, ...]`.
     ///
     /// Instance normalisation takes away the mean of what it reads, and the bias of the convolution with it: that bias is not
     /// added, and has no gradient.
-    pub(crate) fn forward(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+    pub(crate) fn forward(&self, x: Tensor<R>, activation: Activation) -> Tensor<R> {
         let Self { conv, norm } = self;
         match norm {
             NormLayer::Batch(norm) => conv.forward_norm(x, norm, activation),

@@ -1,6 +1,7 @@
 //! What several networks are made of.
 
 mod conv_norm;
+mod dropout;
 mod resample;
 mod u_shape;
 
@@ -8,7 +9,8 @@ use burn::module::Initializer;
 
 pub use conv_norm::Norm;
 pub(crate) use conv_norm::{ConvNorm, NormLayer, Style};
-pub(crate) use resample::{average_pairs, centre_crop, size};
+pub(crate) use dropout::Dropout;
+pub(crate) use resample::{average_pairs, centre_crop, cut, max_pairs, repeat_twice, size};
 pub(crate) use u_shape::{LEVELS, UShape};
 
 /// Uniform weights with standard deviation `gain / sqrt(fan_in)`.

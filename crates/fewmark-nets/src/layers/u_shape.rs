@@ -73,8 +73,8 @@ fn pad_to(x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
 /// Twice a 3x3 convolution, normalisation and ReLU.
 #[derive(Module, Debug)]
 struct DoubleConv {
-    first: ConvNorm,
-    second: ConvNorm,
+    first: ConvNorm<4>,
+    second: ConvNorm<4>,
 }
 
 impl DoubleConv {
