@@ -2,6 +2,8 @@
 //! figure comes from.
 
 pub mod cases;
+pub mod labelled;
 pub mod learned;
 pub mod results;
 pub mod selective;
+pub mod supervised;

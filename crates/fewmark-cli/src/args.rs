@@ -37,10 +37,12 @@ pub(crate) enum Command {
     Segment(Segment),
     /// Score segmentations against the truth
     Evaluate(Evaluate),
-    /// Train a network
+    /// Train a network on a few images
     Train(Train),
-    /// Segment images with a trained network, from their clicks
+    /// Segment images with a trained network
     Predict(Predict),
+    /// List the networks that can be trained on labelled images
+    Networks,
     /// List the trainings that are kept in a folder
     Runs(Runs),
     /// Show size, geometry, intensities and labels of files
@@ -130,17 +132,20 @@ impl From<DeviceArg> for fewmark::learn::Compute {
 
 #[derive(Args)]
 pub(crate) struct Train {
-    /// What is trained
-    #[arg(value_enum, required_unless_present = "resume", conflicts_with = "resume")]
-    pub(crate) what: Option<Trainable>,
+    /// What is trained: dip (a few images with clicks, no labels), msnet, or another network of `fewmark networks` (labelled images)
+    #[arg(value_name = "NETWORK", required_unless_present = "resume", conflicts_with = "resume", value_parser = trainings(), hide_possible_values = true)]
+    pub(crate) what: Option<String>,
     /// Images, or folders of them
-    #[arg(long, num_args = 1.., value_name = "PATH", value_hint = ValueHint::AnyPath, requires = "marks")]
+    #[arg(long, num_args = 1.., value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) images: Vec<PathBuf>,
-    /// JSON files with the clicks of the images, or folders of them
+    /// Label maps of the images, or folders of them
+    #[arg(long, num_args = 1.., value_name = "PATH", value_hint = ValueHint::AnyPath, requires = "images", conflicts_with = "marks")]
+    pub(crate) labels: Vec<PathBuf>,
+    /// JSON files with the clicks of the images, or folders of them, for dip
     #[arg(long, num_args = 1.., value_name = "PATH", value_hint = ValueHint::AnyPath, requires = "images")]
     pub(crate) marks: Vec<PathBuf>,
-    /// CSV file with the columns image and marks, instead of --images and --marks
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["images", "marks"])]
+    /// CSV file with the columns image and labels (for dip: marks), instead of --images and --labels
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["images", "labels", "marks"])]
     pub(crate) list: Option<PathBuf>,
     /// TOML file with settings
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -155,17 +160,11 @@ pub(crate) struct Train {
     #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath, required_unless_present_any = ["resume", "show_settings"])]
     pub(crate) output: Option<PathBuf>,
     /// Go on with the training of a run folder
-    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with_all = ["images", "marks", "list", "config", "settings", "output"])]
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with_all = ["images", "labels", "marks", "list", "config", "settings", "output"])]
     pub(crate) resume: Option<PathBuf>,
     /// Print every setting with its default, as TOML, and train nothing
     #[arg(long, conflicts_with = "resume")]
     pub(crate) show_settings: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Trainable {
-    /// Deep-Image-Prior networks: a few images with clicks, no labels
-    Dip,
 }
 
 #[derive(Args)]
@@ -176,10 +175,10 @@ pub(crate) struct Predict {
     /// Images, or folders of them
     #[arg(required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) images: Vec<PathBuf>,
-    /// JSON files with the clicks of the images, or folders of them
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    /// JSON files with the clicks of the images, or folders of them, for models that need them
+    #[arg(long, num_args = 1.., value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) marks: Vec<PathBuf>,
-    /// Folder for the masks: label 1 in the geometry of each image
+    /// Folder for the masks, in the geometry of each image
     #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) output: PathBuf,
     /// Also write pictures of the contours and the clicks
@@ -340,6 +339,10 @@ fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
 
 fn label(text: &str) -> Result<u16, String> {
     text.trim().parse().map_err(|_| "expected a whole number from 0 to 65535".into())
+}
+
+fn trainings() -> PossibleValuesParser {
+    PossibleValuesParser::new(fewmark::training::names().map(PossibleValue::new))
 }
 
 fn method_names() -> PossibleValuesParser {

@@ -63,6 +63,7 @@ impl From<fewmark::Error> for Failure {
                 | Error::UnknownParameter { .. }
                 | Error::Config { .. }
                 | Error::UnknownSetting { .. }
+                | Error::UnknownTraining { .. }
                 | Error::Setting(_)
                 | Error::NoClick
                 | Error::Click { .. }
@@ -84,6 +85,12 @@ impl From<fewmark::image::Error> for Failure {
 impl From<fewmark::learn::Error> for Failure {
     fn from(error: fewmark::learn::Error) -> Self {
         fewmark::Error::from(error).into()
+    }
+}
+
+impl From<fewmark::nets::ConfigError> for Failure {
+    fn from(error: fewmark::nets::ConfigError) -> Self {
+        fewmark::learn::Error::from(error).into()
     }
 }
 

@@ -48,6 +48,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Clicks(clicks) => commands::clicks::run(&clicks, common),
         Command::Demo(demo) => commands::demo::run(&demo, common),
         Command::Methods(methods) => commands::methods::run(&methods, common),
+        Command::Networks => commands::networks::run(common),
         Command::Doctor => commands::doctor::run(common),
         Command::Completions { shell } => commands::completions::run(shell),
     }

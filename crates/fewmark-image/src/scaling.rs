@@ -48,6 +48,19 @@ impl Scaling {
         }
         let count = image.channels() as f32;
         f.iter_mut().for_each(|f| *f /= count);
+        self.scale(f)
+    }
+
+    /// All channels, `[channels, z, y, x]`, scaled to `[0, 1]` by one range, so that colours stay colours. Samples that are not finite
+    /// become 0, the lowest value.
+    ///
+    /// # Errors
+    /// [`Error::NoContrast`] when all samples are the same, or none is finite.
+    pub fn apply_jointly(&self, image: &Image) -> Result<Vec<f32>, Error> {
+        self.scale(image.samples().to_vec())
+    }
+
+    fn scale(&self, mut f: Vec<f32>) -> Result<Vec<f32>, Error> {
         let (low, high) = match self.window[..] {
             [low, high] => (low as f32, high as f32),
             _ => range(&f, self.clip_quantile)?,

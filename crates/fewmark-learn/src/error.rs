@@ -36,6 +36,14 @@ pub enum Error {
         /// What the user can do.
         hint: &'static str,
     },
+    /// Labels that cannot be learned from.
+    #[error("{problem}")]
+    Labels {
+        /// What is wrong with them.
+        problem: String,
+        /// What the user can do.
+        hint: &'static str,
+    },
     /// A setting has a value that it cannot have.
     #[error("{name} = {found}: expected {expected}")]
     Setting {
@@ -95,7 +103,7 @@ impl Error {
             Self::File { expected, .. } => {
                 Some(format!("give a {expected} that this program wrote; if it did, the file is damaged: train again"))
             }
-            Self::Data { hint, .. } | Self::Run { hint, .. } => Some((*hint).into()),
+            Self::Data { hint, .. } | Self::Labels { hint, .. } | Self::Run { hint, .. } => Some((*hint).into()),
             Self::Device(..) => Some("leave out --device gpu to work on the CPU".into()),
             Self::Network(_) | Self::Classical(_) | Self::Setting { .. } | Self::Stopped => None,
         }

@@ -4,7 +4,7 @@
 //! checkpoints, early stopping. A [`Run`] is the folder where a training is kept, so that it can be stopped at any instant and
 //! gone on with to the same end. A trained network is kept as one file, see [`model`].
 //!
-//! [`dip`] has the methods of Burrows, Chen and Torella, which learn from a few images with clicks and no labels.
+//! [`supervised`] trains any network on labelled images; [`dip`] has the methods of Burrows, Chen and Torella, which learn from a few images with clicks and no labels.
 
 pub mod dataset;
 mod device;
@@ -13,6 +13,7 @@ mod error;
 pub mod model;
 pub mod report;
 mod run;
+pub mod supervised;
 mod tensor_file;
 mod training;
 mod weights;

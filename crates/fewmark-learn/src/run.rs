@@ -24,6 +24,7 @@ use crate::{Error, tensor_file, weights};
 const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const LOCK: &str = ".lock";
+const BEST: &str = "best network";
 const MODEL: &str = "model.safetensors";
 
 /// A folder that this program, and no other, trains in.
@@ -164,9 +165,24 @@ impl Run {
         state.write(&self.latest(), network, optimizer)
     }
 
+    fn best_path(&self) -> PathBuf {
+        self.path.join("checkpoints/best.safetensors")
+    }
+
     pub(crate) fn keep_best(&self, network: &impl Module) -> Result<(), Error> {
         let (weights, _) = weights::of(network);
-        tensor_file::write(&self.path.join("checkpoints/best.safetensors"), "best network", &(), weights)
+        tensor_file::write(&self.best_path(), BEST, &(), weights)
+    }
+
+    /// A network with the weights of the best validation.
+    pub(crate) fn best<M: Module>(&self, network: M) -> Result<M, Error> {
+        let path = self.best_path();
+        let ((), weights) = tensor_file::read(&path, BEST)?;
+        weights::apply(network, weights, &weights::Identities::new()).map_err(|problem| Error::File {
+            path,
+            expected: BEST,
+            problem,
+        })
     }
 
     /// What a run folder says of itself.

@@ -92,7 +92,7 @@ impl Method for SingleImage {
         let found = dip::segment(&case, single, &network, scaling, model, &device, &mut |step| {
             progress(&Step { stage: "train", fraction: Some(step.iteration as f64 / step.of as f64) })
         })
-        .map_err(stopped)?;
+        .map_err(crate::learned::stopped)?;
         let mut result = segmentation(NAME, found.prediction, image)?;
         result.trace.parameters = self.table.clone();
         result.trace.stages = vec![("train", begun.elapsed().as_secs_f64())];
@@ -115,14 +115,6 @@ fn segmentation(method: &'static str, found: Prediction, image: &Image) -> Resul
         probability: Some(Image::new(found.u, 1, geometry)?.with_stored(SampleType::F32)),
         trace: Trace { method, derived: found.derived.into_iter().collect(), ..Trace::default() },
     })
-}
-
-/// The one name of being stopped.
-fn stopped(error: fewmark_learn::Error) -> Error {
-    match error {
-        fewmark_learn::Error::Stopped => Error::Stopped,
-        error => error.into(),
-    }
 }
 
 /// A network that was trained on a few images.

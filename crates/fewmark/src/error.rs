@@ -37,9 +37,19 @@ pub enum Error {
         /// What is wrong where.
         message: String,
     },
+    /// There is nothing of that name to train.
+    #[error("there is no network {name:?} to train")]
+    UnknownTraining {
+        /// What was asked for.
+        name: String,
+        /// The most similar name, if any is similar.
+        nearest: Option<String>,
+    },
     /// There is no setting of that name in a training.
     #[error("there is no setting {key:?}")]
     UnknownSetting {
+        /// What is trained.
+        train: String,
         /// What was asked for.
         key: String,
         /// The most similar name, if any is similar.
@@ -75,7 +85,7 @@ pub enum Error {
     Stopped,
 }
 
-const SETTINGS: &str = "`fewmark train dip --show-settings` shows every setting and its default";
+const SETTINGS: &str = "`fewmark train NAME --show-settings` shows every setting and its default";
 
 impl Error {
     /// What the user can do about it, where something can be said.
@@ -93,7 +103,12 @@ impl Error {
             Self::Config { method, .. } => {
                 Some(format!("`fewmark methods {method}` shows every parameter and its default"))
             }
-            Self::UnknownSetting { nearest, .. } => similar(nearest).or_else(|| Some(SETTINGS.into())),
+            Self::UnknownTraining { nearest, .. } => {
+                similar(nearest).or_else(|| Some("`fewmark networks` lists the networks".into()))
+            }
+            Self::UnknownSetting { nearest, train, .. } => {
+                similar(nearest).or_else(|| Some(SETTINGS.replace("NAME", train)))
+            }
             Self::Setting(_) => Some(SETTINGS.into()),
             Self::NoClick => Some("add --click X,Y or --click X,Y,Z".into()),
             Self::Click { .. } => {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fewmark_learn::{Compute, dip, model};
+use fewmark_learn::{Compute, dip, model, supervised};
 
 use crate::{Error, Method};
 
@@ -15,6 +15,15 @@ pub fn load(path: impl AsRef<Path>, compute: Compute, refine: bool) -> Result<Bo
     let device = compute.device()?;
     match model.header.method.as_str() {
         "dip" => Ok(Box::new(crate::dip::Trained::new(dip::Predictor::load(model, device)?, refine))),
+        "supervised" => Ok(Box::new(crate::supervised::Trained::new(supervised::Predictor::load(model, device)?))),
         other => Err(Error::UnknownMethod { name: other.into(), nearest: None }),
+    }
+}
+
+/// The one name of being stopped.
+pub(crate) fn stopped(error: fewmark_learn::Error) -> Error {
+    match error {
+        fewmark_learn::Error::Stopped => Error::Stopped,
+        error => error.into(),
     }
 }

@@ -13,6 +13,7 @@ pub mod phantom;
 pub mod registry;
 pub mod selective;
 pub mod simulate;
+mod supervised;
 pub mod training;
 
 pub use error::Error;
@@ -21,5 +22,6 @@ pub use fewmark_image as image;
 pub use fewmark_image::{Dimension, Geometry, Image, LabelMap};
 pub use fewmark_learn as learn;
 pub use fewmark_metrics as metrics;
+pub use fewmark_nets as nets;
 pub use marks::{Marks, Space, VoxelMarks};
 pub use method::{Method, Progress, Segmentation, SolverRun, Step, Trace};

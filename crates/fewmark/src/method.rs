@@ -12,9 +12,14 @@ pub trait Method: Send + Sync {
     /// Name in the registry.
     fn name(&self) -> &'static str;
 
+    /// Whether it segments what marks point at; others know from training what they look for.
+    fn needs_marks(&self) -> bool {
+        true
+    }
+
     /// Segments what the marks point at.
     ///
-    /// The label map has the image's geometry to the bit; the object has label 1. `progress` is called now and then;
+    /// The label map has the image's geometry to the bit; the object has label 1, or what was learned its codes. `progress` is called now and then;
     /// when it breaks, the work ends with [`Error::Stopped`].
     ///
     /// # Errors
@@ -40,7 +45,7 @@ pub struct Step {
 pub struct Segmentation {
     /// The labels, in the geometry of the image.
     pub labels: LabelMap,
-    /// The relaxed solution or class probability of label 1 in `[0, 1]`, `[1, z, y, x]`, where the method has one.
+    /// The relaxed solution, or the probability of anything but the background, in `[0, 1]`, `[1, z, y, x]`, where the method has one.
     pub probability: Option<Image>,
     /// How the work went.
     pub trace: Trace,

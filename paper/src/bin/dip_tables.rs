@@ -119,7 +119,7 @@ fn report<'a>(table: &'a Table, cases: &[Case]) -> Result<Report<'a>, Box<dyn Er
     let (learned_from, reported) = cases.split_at(TUNING.min(cases.len()));
     let tv = column("tv", cases, &toml::Table::new(), &TV_AXES)?;
     let elastica = column("elastica", cases, &tv.chosen, &ELASTICA_AXES)?;
-    let mut settings = training::dip_defaults();
+    let mut settings = training::defaults("dip")?;
     if let Some(model) = settings.get_mut("model").and_then(toml::Value::as_table_mut) {
         model.extend(tv.chosen.clone());
     }

@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod info;
 pub(crate) mod methods;
+pub(crate) mod networks;
 pub(crate) mod predict;
 pub(crate) mod runs;
 pub(crate) mod segment;

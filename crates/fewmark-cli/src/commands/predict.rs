@@ -1,4 +1,6 @@
-//! `fewmark predict`: a model and images with clicks give masks.
+//! `fewmark predict`: a model and images give masks.
+
+use std::path::PathBuf;
 
 use fewmark::image::{Error, Format, read_image, write_image, write_labels};
 use fewmark::learn::dataset::{self, Companion};
@@ -15,19 +17,19 @@ struct Row {
     case: String,
     voxels: usize,
     seconds: f64,
-    mask: std::path::PathBuf,
+    mask: PathBuf,
 }
 
 pub(crate) fn run(arguments: &Predict, common: &Common) -> Result<(), Failure> {
     let method = learned::load(&arguments.model, arguments.network.device.into(), arguments.network.refine)?;
-    let cases = dataset::pair(&arguments.images, &arguments.marks, Companion::Marks)?;
+    let cases = cases(arguments, method.needs_marks())?;
     let folder = &arguments.output;
     std::fs::create_dir_all(folder).map_err(|source| Error::Io { action: "create", path: folder.clone(), source })?;
     let line = ProgressLine::new(common);
     let mut rows = Vec::new();
     for (i, case) in cases.iter().enumerate() {
         let image = read_image(&case.image)?;
-        let marks = Marks::read(&case.with)?;
+        let marks = case.marks.as_deref().map(Marks::read).transpose()?.unwrap_or_default();
         let begun = std::time::Instant::now();
         let result = method.segment(&image, &marks, &mut |step| {
             let share = (i as f64 + step.fraction.unwrap_or(0.0)) / cases.len() as f64;
@@ -54,4 +56,25 @@ pub(crate) fn run(arguments: &Predict, common: &Common) -> Result<(), Failure> {
     }
     let cells = |row: &Row| vec![row.case.clone(), row.voxels.to_string(), format!("{:.3}", row.seconds)];
     print(table(&["case", "voxels", "seconds"], &rows.iter().map(cells).collect::<Vec<_>>()))
+}
+
+/// An image and its clicks, if it has any.
+struct Case {
+    name: String,
+    image: PathBuf,
+    marks: Option<PathBuf>,
+}
+
+fn cases(arguments: &Predict, marks: bool) -> Result<Vec<Case>, Failure> {
+    if marks && arguments.marks.is_empty() {
+        return Err(
+            Failure::call("this model needs clicks").hint("add --marks FOLDER, with a JSON file for each image")
+        );
+    }
+    if marks {
+        let cases = dataset::pair(&arguments.images, &arguments.marks, Companion::Marks)?;
+        return Ok(cases.into_iter().map(|c| Case { name: c.name, image: c.image, marks: Some(c.with) }).collect());
+    }
+    let images = dataset::files(&arguments.images, dataset::image_name)?;
+    Ok(images.into_iter().map(|(name, image)| Case { name, image, marks: None }).collect())
 }

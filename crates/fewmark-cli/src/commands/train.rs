@@ -1,4 +1,4 @@
-//! `fewmark train`: images with marks give a model.
+//! `fewmark train`: images with labels or marks give a model.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use fewmark::learn::dataset::{self, Companion};
 use fewmark::learn::{Event, Run};
-use fewmark::training::{Training, dip_defaults};
+use fewmark::training::{self, Training};
 
 use super::segment::read_config;
 use crate::args::{Common, Train};
@@ -15,8 +15,8 @@ use crate::output::{note, print, print_json};
 use crate::progress::ProgressLine;
 
 pub(crate) fn run(arguments: &Train, common: &Common) -> Result<(), Failure> {
-    if arguments.show_settings {
-        return print(dip_defaults().to_string().trim_end());
+    if let (true, Some(what)) = (arguments.show_settings, &arguments.what) {
+        return print(training::defaults(what)?.to_string().trim_end());
     }
     let (training, mut run) = match &arguments.resume {
         Some(folder) => {
@@ -57,13 +57,23 @@ pub(crate) fn run(arguments: &Train, common: &Common) -> Result<(), Failure> {
 }
 
 fn new_training(arguments: &Train) -> Result<Training, Failure> {
+    let what = arguments.what.as_deref().ok_or_else(|| Failure::call("nothing to train"))?;
+    let companion = training::companion(what);
+    let (with, other, flag) = match companion {
+        Companion::Marks => (&arguments.marks, &arguments.labels, "--marks"),
+        Companion::Labels => (&arguments.labels, &arguments.marks, "--labels"),
+    };
     let cases = match &arguments.list {
-        Some(list) => dataset::list(list, Companion::Marks)?,
-        None => dataset::pair(&arguments.images, &arguments.marks, Companion::Marks)?,
+        Some(list) => dataset::list(list, companion)?,
+        None if with.is_empty() || !other.is_empty() => {
+            return Err(Failure::call(format!("{what} learns from --images and {flag}"))
+                .hint(format!("fewmark train {what} --images FOLDER {flag} FOLDER -o RUN")));
+        }
+        None => dataset::pair(&arguments.images, with, companion)?,
     };
     let from_file = arguments.config.as_deref().map(read_config).transpose()?;
     let changes: Vec<toml::Table> = from_file.into_iter().chain(arguments.settings.iter().cloned()).collect();
-    Ok(Training::dip(cases, &changes, arguments.device.into())?)
+    Ok(Training::new(what, cases, &changes, arguments.device.into())?)
 }
 
 /// A flag that Ctrl-C and the system's request to end set; a second Ctrl-C ends the program at once.

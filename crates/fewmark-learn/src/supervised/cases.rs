@@ -1,0 +1,172 @@
+//! Labelled images as a training sees them.
+
+use std::collections::BTreeMap;
+
+use fewmark_image::{Dimension, Image, LabelMap, Scaling};
+use serde::{Deserialize, Serialize};
+
+use super::SupervisedConfig;
+use crate::Error;
+
+/// An image and its labels.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Its name.
+    pub name: String,
+    /// The image, of any number of channels.
+    pub image: Image,
+    /// A label for each of its voxels.
+    pub labels: LabelMap,
+}
+
+/// The classes of a network: the background and some codes of label maps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Classes(Vec<u16>);
+
+impl Classes {
+    /// The classes that a configuration names, or those that occur in the cases.
+    ///
+    /// # Errors
+    /// [`Error::Case`] for a code that the configuration does not name, [`Error::Labels`] for one that it names and that occurs nowhere,
+    /// and where no case has any.
+    pub fn of(cases: &[Case], config: &SupervisedConfig) -> Result<Self, Error> {
+        let mut voxels: BTreeMap<u16, u64> = BTreeMap::new();
+        for case in cases {
+            for label in case.labels.present() {
+                let count = case.labels.labels().iter().filter(|&&l| l == label).count() as u64;
+                if !(config.labels.is_empty() || config.labels.contains(&label)) {
+                    let problem = format!("the label {label} ({count} voxels) is none of {:?}", config.labels);
+                    return Err(Error::Labels { problem, hint: UNKNOWN }.of_case(&case.name));
+                }
+                *voxels.entry(label).or_default() += count;
+            }
+        }
+        if voxels.is_empty() {
+            return Err(Error::Labels { problem: "no case has a label but the background".into(), hint: NONE });
+        }
+        if let Some(missing) = config.labels.iter().find(|label| !voxels.contains_key(label)) {
+            let occurring: Vec<_> = voxels.keys().collect();
+            let problem = format!("the label {missing} occurs in no case; {occurring:?} do");
+            return Err(Error::Labels { problem, hint: MISSING });
+        }
+        Ok(Self(voxels.into_keys().collect()))
+    }
+
+    /// Classes, the background included.
+    pub fn count(&self) -> usize {
+        self.0.len() + 1
+    }
+
+    /// The codes of the classes but the background.
+    pub fn codes(&self) -> &[u16] {
+        &self.0
+    }
+
+    /// The code of a class.
+    pub fn code(&self, class: usize) -> u16 {
+        if class == 0 { 0 } else { self.0[class - 1] }
+    }
+
+    fn class(&self, code: u16) -> u8 {
+        self.0.iter().position(|&c| c == code).map_or(0, |at| at as u8 + 1)
+    }
+}
+
+const UNKNOWN: &str = "name it under labels, or mend the label map";
+const NONE: &str = "give label maps in which something is labelled; `fewmark info` shows the labels of a file";
+const MISSING: &str = "leave it out of labels, or add a case that has it";
+const SHAPES: &str = "train with images of one kind: all 2-D or all volumes, all of the same number of channels";
+
+/// Whether a network can learn from cases: they belong together and fit it, and so do their labels. Returns the channels of the images and
+/// the classes.
+///
+/// # Errors
+/// [`Error::NoCase`], [`Error::Case`] for the first case that does not, and as [`Classes::of`].
+pub fn check(cases: &[Case], config: &SupervisedConfig) -> Result<(usize, Classes), Error> {
+    let first = cases.first().ok_or(Error::NoCase)?;
+    let (channels, dimension) = (first.image.channels(), first.image.geometry().dimension());
+    for case in cases {
+        let failed = |problem: String, hint| Err(Error::Labels { problem, hint }.of_case(&case.name));
+        let geometry = case.image.geometry();
+        geometry.expect_same_space(case.labels.geometry()).map_err(|e| Error::Image(e.into()).of_case(&case.name))?;
+        if case.image.channels() != channels {
+            let found = case.image.channels();
+            return failed(format!("the image has {found} channels, {} has {channels}", first.name), SHAPES);
+        }
+        if geometry.dimension() != dimension {
+            let kind = |d: Dimension| if d == Dimension::Two { "2-D" } else { "a volume" };
+            let (found, expected) = (kind(geometry.dimension()), kind(dimension));
+            return failed(format!("the image is {found}, {} is {expected}", first.name), SHAPES);
+        }
+        if config.axes() == 3 && geometry.dimension() == Dimension::Two {
+            let problem = format!("the network {} is for volumes, the image is 2-D", config.network.name());
+            return failed(problem, "choose a 2-D network: `fewmark networks` lists them");
+        }
+    }
+    Ok((channels, Classes::of(cases, config)?))
+}
+
+/// An image as networks see it.
+pub(super) struct Prepared {
+    /// `[channels, z, y, x]`, scaled to `[0, 1]`
+    pub(super) samples: Vec<f32>,
+    pub(super) channels: usize,
+    /// x, y, z
+    pub(super) size: [usize; 3],
+}
+
+impl Prepared {
+    pub(super) fn new(image: &Image, scaling: &Scaling) -> Result<Self, Error> {
+        let samples = scaling.apply_jointly(image)?;
+        Ok(Self { samples, channels: image.channels(), size: image.geometry().size() })
+    }
+
+    /// Voxels of the image.
+    pub(super) fn voxels(&self) -> usize {
+        self.size.iter().product()
+    }
+
+    /// One slice of it.
+    pub(super) fn slice(&self, z: usize) -> Self {
+        let [width, height, _] = self.size;
+        let area = width * height;
+        let of_channel = |channel: &[f32]| channel[z * area..(z + 1) * area].to_vec();
+        let samples = self.samples.chunks_exact(self.voxels()).flat_map(of_channel).collect();
+        Self { samples, channels: self.channels, size: [width, height, 1] }
+    }
+}
+
+/// An image and its classes as a training sees them.
+pub(super) struct Example {
+    pub(super) image: Prepared,
+    /// The class of each voxel
+    pub(super) classes: Vec<u8>,
+    /// Voxels of each class but the background
+    pub(super) places: Vec<Vec<u32>>,
+}
+
+impl Example {
+    fn new(image: Prepared, classes: Vec<u8>, count: usize) -> Self {
+        let mut places = vec![Vec::new(); count - 1];
+        for (voxel, &class) in classes.iter().enumerate().filter(|(_, class)| **class > 0) {
+            places[usize::from(class) - 1].push(voxel as u32);
+        }
+        Self { image, classes, places }
+    }
+}
+
+/// Cases as a training sees them: as they are, or slice by slice where a 2-D network learns from volumes.
+pub(super) fn examples(cases: &[&Case], classes: &Classes, config: &SupervisedConfig) -> Result<Vec<Example>, Error> {
+    let mut examples = Vec::new();
+    for case in cases {
+        let image = Prepared::new(&case.image, &config.scaling).map_err(|error| error.of_case(&case.name))?;
+        let of_voxels: Vec<u8> = case.labels.labels().iter().map(|&code| classes.class(code)).collect();
+        if config.axes() == 2 && image.size[2] > 1 {
+            let slices = of_voxels.chunks_exact(image.size[0] * image.size[1]).enumerate();
+            examples.extend(slices.map(|(z, slice)| Example::new(image.slice(z), slice.to_vec(), classes.count())));
+        } else {
+            examples.push(Example::new(image, of_voxels, classes.count()));
+        }
+    }
+    Ok(examples)
+}

@@ -1,0 +1,202 @@
+//! Training on labelled images.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use fewmark_image::memory;
+use fewmark_metrics::Confusion;
+use fewmark_nets::{Network2d, Network3d, Segmenter};
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+
+use super::cases::{Case, Example, Prepared, check, examples};
+use super::config::SupervisedConfig;
+use super::losses::supervised;
+use super::patch::Patches;
+use super::predictor::{AnyNetwork, Predictor, Settings, dims, likeliest, probabilities};
+use crate::{Error, Loss, Observer, Run, StopReason, Task, Trained, Validation, init_seeded, random_of, train};
+
+/// Fewest cases of which some are held out.
+const FEWEST_TO_SPLIT: usize = 20;
+
+/// Largest patches (x, y, z) unless the configuration names others, by the axes of a network's images.
+const PATCHES: [[usize; 3]; 2] = [[256, 256, 1], [96, 96, 96]];
+
+/// What a training came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The network with the best validation, or after the last step where nothing was held out.
+    pub predictor: Predictor,
+    /// Steps taken.
+    pub iterations: u64,
+    /// Time spent in seconds, that before an interruption included.
+    pub seconds: f64,
+    /// The last loss.
+    pub loss: f32,
+    /// Why it ended.
+    pub reason: StopReason,
+}
+
+/// The cases that a training holds out, by their place: the same for the same number, share and seed.
+pub fn held_out(cases: usize, config: &SupervisedConfig) -> Vec<usize> {
+    let count = if cases < FEWEST_TO_SPLIT { 0 } else { (config.validation * cases as f64) as usize };
+    let mut random = random_of(config.training.seed, 0);
+    let mut left: Vec<usize> = (0..cases).collect();
+    let mut held: Vec<usize> =
+        (0..count.min(cases - 1)).map(|_| left.swap_remove(random.random_range(0..left.len()))).collect();
+    held.sort_unstable();
+    held
+}
+
+/// Trains the network of a configuration on some cases, from where the run is; see [`train`].
+///
+/// `device` is without autodiff, and so is the network that comes back.
+///
+/// # Errors
+/// [`Error::NoCase`], [`Error::Case`] and [`Error::Labels`] for what cannot be learned from, [`Error::Image`] when there is too little
+/// memory, and as [`train`].
+pub fn train_on(
+    cases: &[Case],
+    config: &SupervisedConfig,
+    device: &Device,
+    run: Option<&mut Run>,
+    observe: &mut Observer<'_>,
+) -> Result<Outcome, Error> {
+    config.check()?;
+    let (channels, classes) = check(cases, config)?;
+    let network = config.network.clone().with_channels(channels, classes.count());
+    let config = SupervisedConfig { network, ..config.clone() };
+    let settings = Settings { classes, config };
+    let (network, trained) = if settings.config.axes() == 2 {
+        train_network::<4, Network2d>(cases, &settings, device, run, observe)?.split(AnyNetwork::Flat)
+    } else {
+        train_network::<5, Network3d>(cases, &settings, device, run, observe)?.split(AnyNetwork::Solid)
+    };
+    let Trained { iterations, seconds, loss, reason, .. } = trained;
+    Ok(Outcome { predictor: Predictor::new(network, settings, device.clone()), iterations, seconds, loss, reason })
+}
+
+fn train_network<const R: usize, N: Segmenter<R>>(
+    cases: &[Case],
+    settings: &Settings,
+    device: &Device,
+    mut run: Option<&mut Run>,
+    observe: &mut Observer<'_>,
+) -> Result<Trained<N>, Error> {
+    let config = &settings.config;
+    let learn = device.clone().autodiff();
+    let network = init_seeded(&learn, config.training.seed, |device| N::of(&config.network, device))?;
+    let held = held_out(cases.len(), config);
+    let prepared = |case: &'_ Case| Prepared::new(&case.image, &config.scaling).map_err(|e| e.of_case(&case.name));
+    let taught: Vec<&Case> = (0..cases.len()).filter(|i| !held.contains(i)).map(|i| &cases[i]).collect();
+    let mut task = SupervisedTask::<R, N> {
+        settings,
+        examples: examples(&taught, &settings.classes, config)?,
+        held: held.iter().map(|&i| Ok((&cases[i], prepared(&cases[i])?))).collect::<Result<_, Error>>()?,
+        patch: [1; 3],
+        learn,
+        device,
+        network: std::marker::PhantomData,
+    };
+    task.patch = task.patch_size();
+    memory::plan("a training step", task.bytes()?)?;
+    let mut trained = train(&mut task, network, &config.training, run.as_deref_mut(), observe)?;
+    trained.network = trained.network.valid();
+    if let (Some(_), Some(run)) = (trained.best, run) {
+        trained.network = run.best(trained.network)?;
+    }
+    Ok(trained)
+}
+
+struct SupervisedTask<'a, const R: usize, N> {
+    settings: &'a Settings,
+    examples: Vec<Example>,
+    held: Vec<(&'a Case, Prepared)>,
+    /// x, y, z
+    patch: [usize; 3],
+    /// With autodiff
+    learn: Device,
+    /// Without
+    device: &'a Device,
+    network: std::marker::PhantomData<N>,
+}
+
+impl<const R: usize, N: Segmenter<R>> SupervisedTask<'_, R, N> {
+    /// The patch of the configuration, or the largest image where that is not too large.
+    fn patch_size(&self) -> [usize; 3] {
+        let patch = &self.settings.config.patch;
+        std::array::from_fn(|a| match patch.get(a) {
+            Some(&n) => n,
+            None => {
+                let largest = self.examples.iter().map(|example| example.image.size[a]).max().unwrap_or(1);
+                largest.min(PATCHES[R - 4][a])
+            }
+        })
+    }
+
+    /// Bytes that a training step takes: weights, gradients and the two moments of Adam, and what layers keep for their gradients.
+    fn bytes(&self) -> Result<u64, Error> {
+        let SupervisedConfig { network, batch, .. } = &self.settings.config;
+        let voxels = (batch * self.patch.iter().product::<usize>()) as u64;
+        Ok(4 * (4 * network.parameters()? as u64 + voxels * network.kept_per_voxel() as u64))
+    }
+}
+
+impl<const R: usize, N: Segmenter<R>> Task for SupervisedTask<'_, R, N> {
+    type Net = N;
+
+    fn loss(&mut self, network: &N, random: &mut ChaCha8Rng) -> Result<Loss, Error> {
+        let SupervisedConfig { batch, foreground, augmentation, loss, .. } = &self.settings.config;
+        let patches = Patches::draw(&self.examples, *batch, self.patch, *foreground, augmentation, random);
+        let [channels, classes] = [self.examples[0].image.channels, self.settings.classes.count()];
+        let tensor = |values: Vec<f32>, channels: usize| {
+            Tensor::<R>::from_data(TensorData::new(values, dims::<R>(*batch, channels, self.patch)), &self.learn)
+        };
+        // What layers draw, dropout for one, is a function of the seed and the iteration like everything else.
+        self.learn.seed(random.random());
+        let truth = tensor(patches.classes, classes);
+        let outputs = network.outputs(tensor(patches.samples, channels));
+        let parts = outputs.into_iter().map(|(logits, weight)| {
+            let Loss { total, terms } = supervised(logits, truth.clone(), loss);
+            Loss {
+                total: total.mul_scalar(weight),
+                terms: terms.into_iter().map(|(name, term)| (name, term.mul_scalar(weight))).collect(),
+            }
+        });
+        Ok(parts.reduce(Loss::plus).expect("a network has an output"))
+    }
+
+    fn validate(&mut self, network: &N) -> Result<Option<Validation>, Error> {
+        if self.held.is_empty() {
+            return Ok(None);
+        }
+        let Settings { classes, config } = self.settings;
+        let mut dice: BTreeMap<u16, Vec<f64>> = BTreeMap::new();
+        for (case, image) in &self.held {
+            let mut go_on = |_| ControlFlow::Continue(());
+            let p = probabilities::<R, N>(network, image, classes.count(), config, self.device, &mut go_on)?;
+            let found = likeliest(&p, classes.count());
+            for (class, &code) in (1..).zip(classes.codes()) {
+                let found: Vec<bool> = found.iter().map(|&c| c == class).collect();
+                dice.entry(code).or_default().extend(Confusion::between(&found, &case.labels.mask(code)).dice());
+            }
+        }
+        let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
+        let scores: BTreeMap<String, f64> = dice
+            .iter()
+            .filter(|(_, scores)| !scores.is_empty())
+            .map(|(code, scores)| (format!("Dice of label {code}"), mean(scores)))
+            .collect();
+        let score = mean(&scores.values().copied().collect::<Vec<_>>());
+        Ok(score.is_finite().then_some(Validation { score, scores }))
+    }
+}
+
+impl<M> Trained<M> {
+    /// The network, as something else, and the rest.
+    fn split<T>(self, of: impl FnOnce(M) -> T) -> (T, Trained<()>) {
+        let Self { network, iterations, seconds, loss, best, reason } = self;
+        (of(network), Trained { network: (), iterations, seconds, loss, best, reason })
+    }
+}

@@ -1,0 +1,223 @@
+//! Trainings as a user starts them: files in, a run folder with a model and a report out.
+
+mod dip;
+mod supervised;
+
+use std::path::PathBuf;
+
+use fewmark_image::{Dimension, read_image};
+use fewmark_learn::dataset::{CaseFiles, Companion};
+use fewmark_learn::model::Summary;
+use fewmark_learn::{Compute, Observer, Run};
+use fewmark_nets::Architecture;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::registry::{merge, nearest};
+
+/// A training, all of it: what `config.toml` of a run folder holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// What is trained, one of [`names`].
+    pub train: String,
+    /// Where it computes.
+    pub device: Compute,
+    /// What it is trained with.
+    pub cases: Vec<CaseFiles>,
+    /// Every setting of the method.
+    pub settings: toml::Table,
+}
+
+/// The cases of a training, read.
+pub enum Cases {
+    /// Images with clicks.
+    Marked(Vec<fewmark_learn::dip::Case>),
+    /// Images with labels.
+    Labelled(Vec<fewmark_learn::supervised::Case>),
+}
+
+/// How a training ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct Trained {
+    /// The model file; none when the training was stopped.
+    pub model: Option<PathBuf>,
+    /// Steps taken.
+    pub iterations: u64,
+    /// Time taken in seconds.
+    pub seconds: f64,
+    /// The last loss.
+    pub loss: f32,
+}
+
+/// The name of the training of Deep-Image-Prior networks.
+const DIP: &str = "dip";
+
+/// Short for the one of two architectures that the images are for.
+const MSNET: &str = "msnet";
+
+/// The key that chooses a preset, and the one that there is besides the defaults.
+const PRESET: (&str, &str) = ("preset", "paper");
+
+/// Everything that can be trained.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    [DIP, MSNET].into_iter().chain(Architecture::names())
+}
+
+/// What has to be given beside the images.
+pub fn companion(train: &str) -> Companion {
+    if train == DIP { Companion::Marks } else { Companion::Labels }
+}
+
+/// Every setting of a training with its default.
+///
+/// # Errors
+/// [`Error::UnknownTraining`].
+pub fn defaults(train: &str) -> Result<toml::Table, Error> {
+    presets(train, false)
+}
+
+fn presets(train: &str, paper: bool) -> Result<toml::Table, Error> {
+    match train {
+        DIP if paper => Err(Error::Setting(format!("the training of {DIP} has no presets"))),
+        DIP => Ok(dip::defaults()),
+        MSNET => supervised::defaults("msnet-2d", paper),
+        name if Architecture::names().any(|known| known == name) => supervised::defaults(name, paper),
+        name => Err(Error::UnknownTraining { name: name.into(), nearest: nearest(name, names()) }),
+    }
+}
+
+/// Every setting of a training: its default, or with `preset = "paper"` that of the paper, changed by `changes` in turn.
+///
+/// # Errors
+/// [`Error::UnknownTraining`], [`Error::UnknownSetting`] and [`Error::Setting`].
+pub fn settings(train: &str, changes: &[toml::Table]) -> Result<toml::Table, Error> {
+    let mut changes = changes.to_vec();
+    let preset = changes.iter_mut().filter_map(|change| change.remove(PRESET.0)).last();
+    let paper = match preset.as_ref().map(|preset| preset.as_str()) {
+        None => false,
+        Some(Some(name)) if name == PRESET.1 => true,
+        Some(_) => return Err(Error::Setting(format!("{}: expected {:?}", PRESET.0, PRESET.1))),
+    };
+    let mut settings = presets(train, paper)?;
+    for change in &changes {
+        merge(&mut settings, change, "").map_err(|error| of_settings(error, train))?;
+    }
+    Ok(settings)
+}
+
+impl Training {
+    /// A training on some cases; `changes` to the settings count as in [`settings`].
+    ///
+    /// # Errors
+    /// [`Error::Learn`] without a case, [`Error::UnknownTraining`], [`Error::UnknownSetting`] and [`Error::Setting`] for settings that
+    /// cannot be.
+    pub fn new(train: &str, cases: Vec<CaseFiles>, changes: &[toml::Table], device: Compute) -> Result<Self, Error> {
+        let first = cases.first().ok_or(fewmark_learn::Error::NoCase)?;
+        device.device()?;
+        let train = match train {
+            MSNET if read_image(&first.image)?.geometry().dimension() == Dimension::Three => "msnet-3d",
+            MSNET => "msnet-2d",
+            name => name,
+        };
+        let settings = settings(train, changes)?;
+        let training = Self { train: train.into(), device, cases, settings };
+        training.check()?;
+        Ok(training)
+    }
+
+    /// The training of a run folder.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when the folder's configuration is of another version of the program.
+    pub fn from_table(table: toml::Table) -> Result<Self, Error> {
+        let wrong = |e: toml::de::Error| Error::Setting(e.message().to_owned());
+        let training: Self = table.try_into().map_err(wrong)?;
+        training.check()?;
+        Ok(training)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        defaults(&self.train)?;
+        match companion(&self.train) {
+            Companion::Marks => dip::check(self),
+            Companion::Labels => supervised::check(self),
+        }
+    }
+
+    /// What a run folder keeps of it: full paths, so that the run can be gone on with from anywhere.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when the working folder cannot be told.
+    pub fn to_table(&self) -> Result<toml::Table, Error> {
+        let cases = self.cases.iter().cloned().map(absolute).collect::<Result<_, _>>()?;
+        Ok(table(&Self { cases, ..self.clone() }))
+    }
+
+    /// The cases, read: files that cannot be learned from are found before the work begins.
+    ///
+    /// # Errors
+    /// Files that cannot be read, clicks outside their images, labels that do not fit their image.
+    pub fn read(&self) -> Result<Cases, Error> {
+        let files = self.cases.iter().map(|files| (files.name.as_str(), files.image.as_path(), files.with.as_path()));
+        Ok(match companion(&self.train) {
+            Companion::Marks => Cases::Marked(files.map(|(n, i, w)| dip::read(n, i, w)).collect::<Result<_, _>>()?),
+            Companion::Labels => {
+                let cases: Vec<_> = files.map(|(n, i, w)| supervised::read(n, i, w)).collect::<Result<_, _>>()?;
+                fewmark_learn::supervised::check(&cases, &typed(self)?)?;
+                Cases::Labelled(cases)
+            }
+        })
+    }
+
+    /// Trains from where the run is, and writes model, pictures and report into its folder.
+    ///
+    /// When `observe` breaks, a checkpoint is written and the run can be gone on with.
+    ///
+    /// # Errors
+    /// As [`fewmark_learn::dip::train_on`] and [`fewmark_learn::supervised::train_on`].
+    pub fn train(&self, cases: &Cases, run: &mut Run, observe: &mut Observer<'_>) -> Result<Trained, Error> {
+        match cases {
+            Cases::Marked(cases) => dip::train(self, cases, run, observe),
+            Cases::Labelled(cases) => supervised::train(self, cases, run, observe),
+        }
+    }
+}
+
+impl Trained {
+    /// What a model file says of its training.
+    fn summary(&self, cases: Vec<String>, seed: u64) -> Summary {
+        Summary { cases, iterations: self.iterations, seconds: self.seconds, loss: self.loss, seed }
+    }
+}
+
+/// The settings of a training as the type that they have.
+fn typed<C: DeserializeOwned>(training: &Training) -> Result<C, Error> {
+    training.settings.clone().try_into().map_err(|e: toml::de::Error| Error::Setting(e.message().to_owned()))
+}
+
+fn table(settings: &impl Serialize) -> toml::Table {
+    toml::Table::try_from(settings).expect("settings are plain numbers and names")
+}
+
+/// The same problem, of a setting of a training.
+fn of_settings(error: Error, train: &str) -> Error {
+    match error {
+        Error::UnknownParameter { key, nearest, .. } => Error::UnknownSetting { train: train.into(), key, nearest },
+        Error::Config { message, .. } => Error::Setting(message),
+        error => error,
+    }
+}
+
+/// The same files by their full paths.
+fn absolute(files: CaseFiles) -> Result<CaseFiles, Error> {
+    let full = |path: PathBuf| {
+        std::path::absolute(&path).map_err(|source| fewmark_image::Error::Io {
+            action: "find",
+            path: path.clone(),
+            source,
+        })
+    };
+    Ok(CaseFiles { image: full(files.image)?, with: full(files.with)?, ..files })
+}

@@ -1,0 +1,105 @@
+//! Trainings on labelled images: images and label maps.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use fewmark_image::{read_image, read_labels, write_image};
+use fewmark_learn::report::{self, Png, Section};
+use fewmark_learn::supervised::{self, Case, Predictor, SupervisedConfig};
+use fewmark_learn::{Observer, Run, StopReason};
+use fewmark_metrics::{CaseScores, Metric, ScoreOptions, score_case};
+use fewmark_nets::Architecture;
+
+use super::{Trained, Training, typed};
+use crate::{Error, LabelMap, VoxelMarks, overlay};
+
+/// Cases whose contours are drawn, the worst first.
+const DRAWN: usize = 6;
+
+/// Every setting of a network's training with its default, or with its value in the preset `paper`.
+pub(super) fn defaults(name: &str, paper: bool) -> Result<toml::Table, Error> {
+    // Channels and classes follow from the cases.
+    let network = Architecture::find(name, 1, 2).map_err(fewmark_learn::Error::from)?;
+    let config = if paper { SupervisedConfig::paper(network) } else { SupervisedConfig::new(network) };
+    Ok(super::table(&config))
+}
+
+pub(super) fn check(training: &Training) -> Result<(), Error> {
+    Ok(typed::<SupervisedConfig>(training)?.check()?)
+}
+
+/// An image and its labels from files.
+pub(super) fn read(name: &str, image: &Path, labels: &Path) -> Result<Case, Error> {
+    Ok(Case { name: name.into(), image: read_image(image)?, labels: read_labels(labels)? })
+}
+
+pub(super) fn train(
+    training: &Training,
+    cases: &[Case],
+    run: &mut Run,
+    observe: &mut Observer<'_>,
+) -> Result<Trained, Error> {
+    let config: SupervisedConfig = typed(training)?;
+    let device = training.device.device()?;
+    let found = supervised::train_on(cases, &config, &device, Some(run), observe)?;
+    let mut outcome = Trained { model: None, iterations: found.iterations, seconds: found.seconds, loss: found.loss };
+    if found.reason == StopReason::Stopped {
+        return Ok(outcome);
+    }
+    let held = supervised::held_out(cases.len(), &config);
+    let taught = (0..cases.len()).filter(|i| !held.contains(i)).map(|i| cases[i].name.clone()).collect();
+    found.predictor.save(&run.model(), outcome.summary(taught, config.training.seed))?;
+    let scored: Vec<&Case> =
+        if held.is_empty() { cases.iter().collect() } else { held.iter().map(|&i| &cases[i]).collect() };
+    let title = if held.is_empty() { "Cases it was trained with" } else { "Cases that were held out" };
+    let scores = scores(&found.predictor, &scored, title, run)?;
+    let parameters = found.predictor.config().network.parameters().map_err(fewmark_learn::Error::from)?;
+    let network = [("parameters".to_owned(), parameters.to_string())];
+    let all = network.into_iter().chain(report::settings_of(&training.settings));
+    report::write(
+        run,
+        &format!("{}, trained on labelled images", training.train),
+        [scores, Section::new("Settings").settings(all)],
+    )?;
+    outcome.model = Some(run.model());
+    Ok(outcome)
+}
+
+/// A table of scores, and pictures of the cases with the lowest ones.
+fn scores(predictor: &Predictor, cases: &[&Case], title: &str, run: &Run) -> Result<Section, Error> {
+    let codes = predictor.classes().codes();
+    let options = ScoreOptions { labels: Some(codes.to_vec()), surface: false, surface_dice_tolerance: None };
+    let mut scored: Vec<(&Case, LabelMap, CaseScores)> = Vec::new();
+    for case in cases {
+        let labels = predictor.predict(&case.image, &mut |_| ControlFlow::Continue(()))?.labels;
+        let scores = score_case(&labels, &case.labels, &options).map_err(fewmark_image::Error::from)?;
+        scored.push((case, labels, scores));
+    }
+    let dice = |scores: &CaseScores| scores.foreground.get(&Metric::Dice).and_then(|score| score.finite());
+    scored.sort_by(|(_, _, a), (_, _, b)| dice(a).unwrap_or(1.0).total_cmp(&dice(b).unwrap_or(1.0)));
+    let figure = |score: Option<f64>| score.map_or("-".to_owned(), |score| format!("{score:.4}"));
+    let rows = scored.iter().map(|(case, _, scores)| {
+        let of_label = |label: &fewmark_metrics::LabelScores| {
+            [Metric::Dice, Metric::Iou].map(|metric| figure(label.scores.get(&metric).and_then(|s| s.finite())))
+        };
+        std::iter::once(case.name.clone())
+            .chain(std::iter::once(figure(dice(scores))))
+            .chain(scores.labels.iter().flat_map(of_label))
+            .collect::<Vec<_>>()
+    });
+    let head: Vec<String> = ["case".into(), "mean Dice".into()]
+        .into_iter()
+        .chain(codes.iter().flat_map(|code| [format!("Dice of {code}"), format!("IoU of {code}")]))
+        .collect();
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    let mut pictures = Vec::new();
+    for (case, labels, scores) in scored.iter().take(DRAWN) {
+        for (what, labels) in [("network", labels), ("truth", &case.labels)] {
+            let path = run.path().join(format!("pictures/{what}-{}.png", case.name));
+            write_image(&path, &overlay::render(&case.image, labels, &VoxelMarks::default())?)?;
+            let score = if what == "network" { format!(", Dice {}", figure(dice(scores))) } else { String::new() };
+            pictures.push((Png::read(&path)?, format!("{}: {what}{score}", case.name)));
+        }
+    }
+    Ok(Section::new(title).table(&head, rows).pictures(pictures))
+}
