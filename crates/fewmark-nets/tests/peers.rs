@@ -118,8 +118,8 @@ fn unet3d_has_the_logits_of_the_reference() {
     compare("unet3d, two channels", narrow.forward(image([2, 2, 32, 48, 32], &device)));
 }
 
-/// Normal with variance `2 / fan_out`; transposed convolutions and their biases uniform within `1 / sqrt(fan_in)`, where PyTorch counts
-/// the output channels.
+/// Normal with variance `2 / fan_out`; transposed convolutions uniform within `1 / sqrt(fan_in)`, where PyTorch counts the output
+/// channels.
 #[test]
 fn med3d_starts_as_the_reference() {
     let network = Med3dConfig::new(1, 4).init(&Device::flex()).unwrap();
