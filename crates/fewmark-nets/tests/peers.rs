@@ -78,6 +78,7 @@ fn deeplabv3plus_has_the_logits_of_the_reference() {
     let network = formula(DeepLabV3PlusConfig::new(3, 3).init(&device).unwrap());
     compare("deeplabv3plus", network.forward(image([2, 3, 64, 48], &device)));
     compare("deeplabv3plus, odd", network.forward(image([1, 3, 37, 53], &device)));
+    compare("deeplabv3plus, bright", network.forward(image([1, 3, 32, 32], &device) * 40.0));
 }
 
 #[test]
