@@ -97,9 +97,9 @@ impl DeepLabV3PlusConfig {
 /// | | conv 3 (304, 256), dropout 0.5, conv 3 (256, 256), dropout 0.1 | 1/4 |
 /// | | conv 1 (256, classes), enlarged | 1 |
 ///
-/// IR(t, c) is an inverted residual: a convolution of one tap to `t` times as many channels (none if `t` is 1), one of 3x3 taps of each
-/// channel alone, one of one tap to `c` channels, and the way around where neither size nor channels change. Every convolution but
-/// the last has batch norm. The backbone's have no bias and a ReLU that ends at 6 (none after the last of an IR), the others have
+/// IR(t, c) is an inverted residual: a convolution of one tap to `t` times as many channels (none if `t` is 1), one of 3x3 taps of
+/// each channel alone, one of one tap to `c` channels, and the way around where neither size nor channels change. Every convolution
+/// but the last has batch norm. The backbone's have no bias and a ReLU that ends at 6 (none after the last of an IR), the others have
 /// a bias and a ReLU. Features and logits are enlarged linearly with their corners aligned. Features are never smaller than 1/16:
 /// where MobileNetV2 halves a fifth time, that implementation takes the stride away and dilates the convolutions behind it.
 ///

@@ -82,7 +82,8 @@ impl UNet3dConfig {
 }
 
 /// A 3-D U-Net, named after Çiçek and others, 3D U-Net (MICCAI 2016), with the layers of a public PyTorch implementation
-/// (MedicalZooPytorch, UNet3D), which are those of Isensee and others (BraTS 2017): 445,548 parameters for 1 channel and 4 classes.
+/// (MedicalZooPytorch, UNet3D), which are closer to those of Isensee and others (BraTS 2017): 445,548 parameters for 1 channel and
+/// 4 classes.
 ///
 /// The network that the MSNet paper compares with has 429,972 parameters and could not be identified; this one, with a base width
 /// of 4, has 3.6 % more.

@@ -78,6 +78,7 @@ fn deeplabv3plus_has_the_logits_of_the_reference() {
     let network = formula(DeepLabV3PlusConfig::new(3, 3).init(&device).unwrap());
     compare("deeplabv3plus", network.forward(image([2, 3, 64, 48], &device)));
     compare("deeplabv3plus, odd", network.forward(image([1, 3, 37, 53], &device)));
+    compare("deeplabv3plus, bright", network.forward(image([1, 3, 32, 32], &device) * 40.0));
 }
 
 #[test]
@@ -118,8 +119,8 @@ fn unet3d_has_the_logits_of_the_reference() {
     compare("unet3d, two channels", narrow.forward(image([2, 2, 32, 48, 32], &device)));
 }
 
-/// Normal with variance `2 / fan_out`; transposed convolutions and their biases uniform within `1 / sqrt(fan_in)`, where PyTorch counts
-/// the output channels.
+/// Normal with variance `2 / fan_out`; transposed convolutions uniform within `1 / sqrt(fan_in)`, where PyTorch counts the output
+/// channels.
 #[test]
 fn med3d_starts_as_the_reference() {
     let network = Med3dConfig::new(1, 4).init(&Device::flex()).unwrap();

@@ -169,6 +169,8 @@ with torch.no_grad(), open(os.devnull, "w") as nowhere, contextlib.redirect_stdo
         "unet": case(fill(narrow_unet(2), UNET)(image(1, 3, 16, 21))),
         "deeplabv3plus": case(deep(image(2, 3, 64, 48))),
         "deeplabv3plus, odd": case(deep(image(1, 3, 37, 53))),
+        # Bright enough for activations beyond 6.
+        "deeplabv3plus, bright": case(deep(40 * image(1, 3, 32, 32))),
         "r2unet": case(fill(narrow_r2unet(3, 2), R2UNET)(image(1, 3, 32, 48))),
         "r2unet, three steps": case(fill(narrow_r2unet(2, 3), R2UNET)(image(2, 3, 16, 16))),
         "med3d": case(solid(image(1, 1, 16, 24, 8))),
