@@ -13,6 +13,8 @@ pub(crate) type Identities = BTreeMap<String, u64>;
 /// All weights of a network, running statistics included, and their identities.
 pub(crate) fn of(network: &impl Module) -> (BTreeMap<String, Stored>, Identities) {
     let mut collector = Collector::default();
+    // Running statistics wait in a map of their own until they are asked for in this way; a visit would not see the last step's.
+    network.valid();
     network.visit(&mut collector);
     (collector.weights, collector.identities)
 }

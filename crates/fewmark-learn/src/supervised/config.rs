@@ -15,6 +15,9 @@ pub struct SupervisedConfig {
     pub labels: Vec<u16>,
     /// Voxels (x, y, z) of what a network sees in a training step; empty for the largest image's size, up to 256x256 or 96x96x96.
     pub patch: Vec<usize>,
+    /// Voxels (x, y, z) that a network sees at once when it predicts; larger images are seen in overlapping windows. Empty for 1024x1024
+    /// or 128x128x128.
+    pub window: Vec<usize>,
     /// Patches of a step.
     pub batch: usize,
     /// Share of the patches that are centred on a voxel of a class drawn at random, so that small classes are seen often enough, where
@@ -64,6 +67,7 @@ impl SupervisedConfig {
         Self {
             labels: Vec::new(),
             patch: Vec::new(),
+            window: Vec::new(),
             batch: if flat { 4 } else { 1 },
             foreground: 1.0 / 3.0,
             validation: 0.2,
@@ -118,9 +122,11 @@ impl SupervisedConfig {
         if self.labels.contains(&0) {
             return failed("labels", format!("{:?}", self.labels), "codes from 1 on; 0 is the background");
         }
-        if !self.patch.is_empty() && (self.patch.len() != self.axes() || self.patch.contains(&0)) {
-            let expected = if self.axes() == 2 { "[x, y] in voxels, or []" } else { "[x, y, z] in voxels, or []" };
-            return failed("patch", format!("{:?}", self.patch), expected);
+        for (name, size) in [("patch", &self.patch), ("window", &self.window)] {
+            if !size.is_empty() && (size.len() != self.axes() || size.contains(&0)) {
+                let expected = if self.axes() == 2 { "[x, y] in voxels, or []" } else { "[x, y, z] in voxels, or []" };
+                return failed(name, format!("{size:?}"), expected);
+            }
         }
         for (name, share) in [("foreground", self.foreground), ("validation", self.validation)] {
             if !(0.0..=1.0).contains(&share) {

@@ -18,7 +18,7 @@ use crate::model::{self, Header, Model, Summary};
 /// The name of these models in a model file.
 pub(super) const METHOD: &str = "supervised";
 
-/// Largest windows (x, y, z) that a network sees at once, by the axes of its images.
+/// Largest windows (x, y, z) unless the configuration names others, by the axes of a network's images.
 const WINDOWS: [[usize; 3]; 2] = [[1024, 1024, 1], [128, 128, 128]];
 
 /// A trained network and how it is used.
@@ -173,8 +173,10 @@ fn in_windows<const R: usize, N: Segmenter<R>>(
     device: &Device,
     progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
 ) -> Result<Vec<f32>, Error> {
-    let most = WINDOWS[R - 4];
-    let window: [usize; 3] = std::array::from_fn(|a| image.size[a].min(most[a]));
+    let window: [usize; 3] = std::array::from_fn(|a| {
+        let most = config.window.get(a).copied().unwrap_or(WINDOWS[R - 4][a]);
+        image.size[a].min(most)
+    });
     let weight = weights(window);
     let starts = starts(image.size, window);
     let mut sums = vec![0.0; classes * image.voxels()];

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod labelled;
 mod losses;
 mod methods;
 mod runs;
+mod supervised;
 mod support;
