@@ -36,10 +36,10 @@ pub enum Error {
         /// What the user can do.
         hint: &'static str,
     },
-    /// Labels that cannot be learned from.
+    /// Images, labels and a network that do not go together, or not on this machine.
     #[error("{problem}")]
-    Labels {
-        /// What is wrong with them.
+    Unfit {
+        /// What does not fit.
         problem: String,
         /// What the user can do.
         hint: &'static str,
@@ -103,7 +103,7 @@ impl Error {
             Self::File { expected, .. } => {
                 Some(format!("give a {expected} that this program wrote; if it did, the file is damaged: train again"))
             }
-            Self::Data { hint, .. } | Self::Labels { hint, .. } | Self::Run { hint, .. } => Some((*hint).into()),
+            Self::Data { hint, .. } | Self::Unfit { hint, .. } | Self::Run { hint, .. } => Some((*hint).into()),
             Self::Device(..) => Some("leave out --device gpu to work on the CPU".into()),
             Self::Network(_) | Self::Classical(_) | Self::Setting { .. } | Self::Stopped => None,
         }

@@ -106,9 +106,17 @@ impl Architecture {
         self.entry().smallest_size
     }
 
-    /// Samples of features that a training step keeps for each voxel of its input: about 5 % more than was measured.
+    /// Samples of features that a training step keeps for each voxel of its input: what was measured for the usual width, in proportion to
+    /// the width.
     pub fn kept_per_voxel(&self) -> usize {
-        self.entry().kept_per_voxel
+        let (width, usual) = match self {
+            Self::MsNet2d(config) | Self::MsNet3d(config) => (config.channels, 16),
+            Self::UNet(config) => (config.base_width, 64),
+            Self::R2UNet(config) => (config.base_width, 64),
+            Self::UNet3d(config) => (config.base_width, 4),
+            Self::DeepLabV3Plus(_) | Self::Med3d(_) | Self::DenseVoxNet(_) => (1, 1),
+        };
+        (self.entry().kept_per_voxel * width).div_ceil(usual)
     }
 
     /// Channels of the image, and classes, background included.

@@ -95,6 +95,14 @@ impl Marks {
         }
     }
 
+    /// The voxels that were clicked, for a picture: as [`in_voxels`](Self::in_voxels), but there may be none.
+    ///
+    /// # Errors
+    /// As `in_voxels`.
+    pub fn drawn(&self, geometry: &Geometry) -> Result<VoxelMarks, Error> {
+        if *self == Self::default() { Ok(VoxelMarks::default()) } else { self.in_voxels(geometry) }
+    }
+
     fn voxel(&self, click: &[f64], geometry: &Geometry) -> Result<[usize; 3], Error> {
         let problem = |problem: String| Error::Click { click: click.to_owned(), problem };
         let count = geometry.dimension().count();

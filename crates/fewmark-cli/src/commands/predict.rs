@@ -24,7 +24,6 @@ pub(crate) fn run(arguments: &Predict, common: &Common) -> Result<(), Failure> {
     let method = learned::load(&arguments.model, arguments.network.device.into(), arguments.network.refine)?;
     let cases = cases(arguments, method.needs_marks())?;
     let folder = &arguments.output;
-    std::fs::create_dir_all(folder).map_err(|source| Error::Io { action: "create", path: folder.clone(), source })?;
     let line = ProgressLine::new(common);
     let mut rows = Vec::new();
     for (i, case) in cases.iter().enumerate() {
@@ -41,10 +40,16 @@ pub(crate) fn run(arguments: &Predict, common: &Common) -> Result<(), Failure> {
             Some(Format::Png | Format::Jpeg | Format::Bmp) => "png",
             _ => "nii.gz",
         };
+        // Only now: an image that cannot be segmented leaves no empty folder.
+        std::fs::create_dir_all(folder).map_err(|source| Error::Io {
+            action: "create",
+            path: folder.clone(),
+            source,
+        })?;
         let mask = folder.join(format!("{}.{ending}", case.name));
         write_labels(&mask, &result.labels)?;
         if arguments.overlays {
-            let picture = overlay::render(&image, &result.labels, &marks.in_voxels(image.geometry())?)?;
+            let picture = overlay::render(&image, &result.labels, &marks.drawn(image.geometry())?)?;
             write_image(folder.join(format!("{}-overlay.png", case.name)), &picture)?;
         }
         let voxels = result.labels.labels().iter().filter(|&&label| label != 0).count();

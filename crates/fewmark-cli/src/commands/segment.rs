@@ -104,7 +104,7 @@ fn write_results(
         }
     }
     if let Some(path) = &arguments.overlay {
-        write_image(path, &overlay::render(image, &result.labels, &marks.in_voxels(image.geometry())?)?)?;
+        write_image(path, &overlay::render(image, &result.labels, &marks.drawn(image.geometry())?)?)?;
     }
     if let (Some(path), Some(probability)) = (&arguments.probability, &result.probability) {
         write_image(path, probability)?;

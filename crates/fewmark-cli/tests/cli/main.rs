@@ -16,3 +16,4 @@ mod refused_volumes;
 mod segment;
 mod streams;
 mod train;
+mod train_labelled;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fewmark_image::{Dimension, Image, LabelMap, Scaling};
+use fewmark_image::{Dimension, Image, LabelMap, Scaling, memory};
 use serde::{Deserialize, Serialize};
 
 use super::SupervisedConfig;
@@ -27,7 +27,7 @@ impl Classes {
     /// The classes that a configuration names, or those that occur in the cases.
     ///
     /// # Errors
-    /// [`Error::Case`] for a code that the configuration does not name, [`Error::Labels`] for one that it names and that occurs nowhere,
+    /// [`Error::Case`] for a code that the configuration does not name, [`Error::Unfit`] for one that it names and that occurs nowhere,
     /// and where no case has any.
     pub fn of(cases: &[Case], config: &SupervisedConfig) -> Result<Self, Error> {
         let mut voxels: BTreeMap<u16, u64> = BTreeMap::new();
@@ -36,18 +36,18 @@ impl Classes {
                 let count = case.labels.labels().iter().filter(|&&l| l == label).count() as u64;
                 if !(config.labels.is_empty() || config.labels.contains(&label)) {
                     let problem = format!("the label {label} ({count} voxels) is none of {:?}", config.labels);
-                    return Err(Error::Labels { problem, hint: UNKNOWN }.of_case(&case.name));
+                    return Err(Error::Unfit { problem, hint: UNKNOWN }.of_case(&case.name));
                 }
                 *voxels.entry(label).or_default() += count;
             }
         }
         if voxels.is_empty() {
-            return Err(Error::Labels { problem: "no case has a label but the background".into(), hint: NONE });
+            return Err(Error::Unfit { problem: "no case has a label but the background".into(), hint: NONE });
         }
         if let Some(missing) = config.labels.iter().find(|label| !voxels.contains_key(label)) {
             let occurring: Vec<_> = voxels.keys().collect();
             let problem = format!("the label {missing} occurs in no case; {occurring:?} do");
-            return Err(Error::Labels { problem, hint: MISSING });
+            return Err(Error::Unfit { problem, hint: MISSING });
         }
         Ok(Self(voxels.into_keys().collect()))
     }
@@ -72,6 +72,9 @@ impl Classes {
     }
 }
 
+/// Largest patches (x, y, z) unless the configuration names others, by the axes of a network's images.
+const PATCHES: [[usize; 3]; 2] = [[256, 256, 1], [96, 96, 96]];
+
 const UNKNOWN: &str = "name it under labels, or mend the label map";
 const NONE: &str = "give label maps in which something is labelled; `fewmark info` shows the labels of a file";
 const MISSING: &str = "leave it out of labels, or add a case that has it";
@@ -81,12 +84,13 @@ const SHAPES: &str = "train with images of one kind: all 2-D or all volumes, all
 /// the classes.
 ///
 /// # Errors
-/// [`Error::NoCase`], [`Error::Case`] for the first case that does not, and as [`Classes::of`].
+/// [`Error::NoCase`], [`Error::Case`] for the first case that does not, [`Error::Unfit`] when there is too little memory, and as
+/// [`Classes::of`].
 pub fn check(cases: &[Case], config: &SupervisedConfig) -> Result<(usize, Classes), Error> {
     let first = cases.first().ok_or(Error::NoCase)?;
     let (channels, dimension) = (first.image.channels(), first.image.geometry().dimension());
     for case in cases {
-        let failed = |problem: String, hint| Err(Error::Labels { problem, hint }.of_case(&case.name));
+        let failed = |problem: String, hint| Err(Error::Unfit { problem, hint }.of_case(&case.name));
         let geometry = case.image.geometry();
         geometry.expect_same_space(case.labels.geometry()).map_err(|e| Error::Image(e.into()).of_case(&case.name))?;
         if case.image.channels() != channels {
@@ -98,12 +102,62 @@ pub fn check(cases: &[Case], config: &SupervisedConfig) -> Result<(usize, Classe
             let (found, expected) = (kind(geometry.dimension()), kind(dimension));
             return failed(format!("the image is {found}, {} is {expected}", first.name), SHAPES);
         }
-        if config.axes() == 3 && geometry.dimension() == Dimension::Two {
-            let problem = format!("the network {} is for volumes, the image is 2-D", config.network.name());
-            return failed(problem, "choose a 2-D network: `fewmark networks` lists them");
-        }
+        fits(&case.image, config).map_err(|e| e.of_case(&case.name))?;
     }
-    Ok((channels, Classes::of(cases, config)?))
+    let classes = Classes::of(cases, config)?;
+    plan_memory(cases, channels, classes.count(), config)?;
+    Ok((channels, classes))
+}
+
+/// Whether a network can see an image of these axes and this size.
+pub(super) fn fits(image: &Image, config: &SupervisedConfig) -> Result<(), Error> {
+    let (name, least) = (config.network.name(), config.network.smallest_size());
+    if config.axes() == 3 && image.geometry().dimension() == Dimension::Two {
+        let problem = format!("the network {name} is for volumes, the image is 2-D");
+        return Err(Error::Unfit { problem, hint: "choose a 2-D network: `fewmark networks` lists them" });
+    }
+    let size = &image.geometry().size()[..config.axes()];
+    if size.iter().any(|&n| n < least) {
+        let problem = format!("the network {name} needs {least} voxels along every axis, the image has {size:?}");
+        return Err(Error::Unfit { problem, hint: "choose msnet, which takes any size" });
+    }
+    Ok(())
+}
+
+/// Refuses a training whose steps need more memory than is free: weights, their gradients and the two moments of Adam, and what layers
+/// keep for their gradients.
+fn plan_memory(cases: &[Case], channels: usize, classes: usize, config: &SupervisedConfig) -> Result<(), Error> {
+    let network = config.network.clone().with_channels(channels, classes);
+    let patch = patch_size(cases.iter().map(|case| case.image.geometry().size()), config);
+    let voxels = (config.batch as u64).saturating_mul(patch.iter().map(|&n| n as u64).product());
+    let kept = voxels.saturating_mul(network.kept_per_voxel() as u64);
+    let need = kept.saturating_add(4 * network.parameters()? as u64).saturating_mul(4);
+    match memory::free() {
+        Some(free) if need > free => Err(Error::Unfit {
+            problem: format!(
+                "a training step of {} with {} patches of {patch:?} voxels needs about {} MiB of memory, {} MiB are free",
+                network.name(),
+                config.batch,
+                need >> 20,
+                free >> 20
+            ),
+            hint: "make patch or batch smaller, or take a network with fewer parameters",
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Voxels (x, y, z) of the patches for images of some sizes: those of the configuration, or those of the largest image, if that is not
+/// too large.
+pub(super) fn patch_size(sizes: impl Iterator<Item = [usize; 3]> + Clone, config: &SupervisedConfig) -> [usize; 3] {
+    std::array::from_fn(|a| match config.patch.get(a) {
+        Some(&n) => n,
+        None if a >= config.axes() => 1,
+        None => {
+            let largest = sizes.clone().map(|size| size[a]).max().unwrap_or(1);
+            largest.min(PATCHES[config.axes() - 2][a])
+        }
+    })
 }
 
 /// An image as networks see it.

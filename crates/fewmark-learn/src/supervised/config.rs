@@ -122,8 +122,9 @@ impl SupervisedConfig {
         if self.labels.contains(&0) {
             return failed("labels", format!("{:?}", self.labels), "codes from 1 on; 0 is the background");
         }
+        let least = self.network.smallest_size();
         for (name, size) in [("patch", &self.patch), ("window", &self.window)] {
-            if !size.is_empty() && (size.len() != self.axes() || size.contains(&0)) {
+            if !size.is_empty() && (size.len() != self.axes() || size.iter().any(|&n| n < least.max(1))) {
                 let expected = if self.axes() == 2 { "[x, y] in voxels, or []" } else { "[x, y, z] in voxels, or []" };
                 return failed(name, format!("{size:?}"), expected);
             }

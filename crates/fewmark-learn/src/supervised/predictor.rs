@@ -9,7 +9,7 @@ use fewmark_image::{Image, LabelMap, SampleType};
 use fewmark_nets::{Network2d, Network3d, Segmenter};
 use serde::{Deserialize, Serialize};
 
-use super::cases::{Classes, Prepared};
+use super::cases::{Classes, Prepared, fits};
 use super::config::SupervisedConfig;
 use super::windows::{starts, weights};
 use crate::Error;
@@ -98,7 +98,7 @@ impl Predictor {
     /// volume. `progress` is told the share of the work that is done.
     ///
     /// # Errors
-    /// [`Error::Labels`] for an image of another number of channels or dimensions, [`Error::Image`] for one without contrast,
+    /// [`Error::Unfit`] for an image of another number of channels or dimensions, [`Error::Image`] for one without contrast,
     /// [`Error::Stopped`] when `progress` breaks.
     pub fn predict(
         &self,
@@ -109,12 +109,9 @@ impl Predictor {
         let [channels, _] = config.network.channels();
         if image.channels() != channels {
             let problem = format!("the image has {} channels, the model is for {channels}", image.channels());
-            return Err(Error::Labels { problem, hint: "give images like those the model was trained with" });
+            return Err(Error::Unfit { problem, hint: "give images like those the model was trained with" });
         }
-        if config.axes() == 3 && image.geometry().dimension() == fewmark_image::Dimension::Two {
-            let problem = "the image is 2-D, the model is for volumes".into();
-            return Err(Error::Labels { problem, hint: "give images like those the model was trained with" });
-        }
+        fits(image, config)?;
         let prepared = Prepared::new(image, &config.scaling)?;
         let (count, device) = (classes.count(), &self.device);
         let probabilities = match &self.network {

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use fewmark_image::memory;
 use fewmark_metrics::Confusion;
 use fewmark_nets::{Network2d, Network3d, Segmenter};
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::cases::{Case, Example, Prepared, check, examples};
+use super::cases::{Case, Example, Prepared, check, examples, patch_size};
 use super::config::SupervisedConfig;
 use super::losses::supervised;
 use super::patch::Patches;
@@ -19,9 +18,6 @@ use crate::{Error, Loss, Observer, Run, StopReason, Task, Trained, Validation, i
 
 /// Fewest cases of which some are held out.
 const FEWEST_TO_SPLIT: usize = 20;
-
-/// Largest patches (x, y, z) unless the configuration names others, by the axes of a network's images.
-const PATCHES: [[usize; 3]; 2] = [[256, 256, 1], [96, 96, 96]];
 
 /// What a training came to.
 #[derive(Debug)]
@@ -54,8 +50,7 @@ pub fn held_out(cases: usize, config: &SupervisedConfig) -> Vec<usize> {
 /// `device` is without autodiff, and so is the network that comes back.
 ///
 /// # Errors
-/// [`Error::NoCase`], [`Error::Case`] and [`Error::Labels`] for what cannot be learned from, [`Error::Image`] when there is too little
-/// memory, and as [`train`].
+/// As [`check`] and [`train`].
 pub fn train_on(
     cases: &[Case],
     config: &SupervisedConfig,
@@ -94,13 +89,11 @@ fn train_network<const R: usize, N: Segmenter<R>>(
         settings,
         examples: examples(&taught, &settings.classes, config)?,
         held: held.iter().map(|&i| Ok((&cases[i], prepared(&cases[i])?))).collect::<Result<_, Error>>()?,
-        patch: [1; 3],
+        patch: patch_size(taught.iter().map(|case| case.image.geometry().size()), config),
         learn,
         device,
         network: std::marker::PhantomData,
     };
-    task.patch = task.patch_size();
-    memory::plan("a training step", task.bytes()?)?;
     let mut trained = train(&mut task, network, &config.training, run.as_deref_mut(), observe)?;
     trained.network = trained.network.valid();
     if let (Some(_), Some(run)) = (trained.best, run) {
@@ -120,27 +113,6 @@ struct SupervisedTask<'a, const R: usize, N> {
     /// Without
     device: &'a Device,
     network: std::marker::PhantomData<N>,
-}
-
-impl<const R: usize, N: Segmenter<R>> SupervisedTask<'_, R, N> {
-    /// The patch of the configuration, or the largest image where that is not too large.
-    fn patch_size(&self) -> [usize; 3] {
-        let patch = &self.settings.config.patch;
-        std::array::from_fn(|a| match patch.get(a) {
-            Some(&n) => n,
-            None => {
-                let largest = self.examples.iter().map(|example| example.image.size[a]).max().unwrap_or(1);
-                largest.min(PATCHES[R - 4][a])
-            }
-        })
-    }
-
-    /// Bytes that a training step takes: weights, gradients and the two moments of Adam, and what layers keep for their gradients.
-    fn bytes(&self) -> Result<u64, Error> {
-        let SupervisedConfig { network, batch, .. } = &self.settings.config;
-        let voxels = (batch * self.patch.iter().product::<usize>()) as u64;
-        Ok(4 * (4 * network.parameters()? as u64 + voxels * network.kept_per_voxel() as u64))
-    }
 }
 
 impl<const R: usize, N: Segmenter<R>> Task for SupervisedTask<'_, R, N> {

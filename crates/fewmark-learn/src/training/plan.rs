@@ -32,6 +32,8 @@ pub struct Plan {
     pub epsilon: f64,
     /// This times a weight is added to its gradient.
     pub weight_decay: f64,
+    /// Gradients to one tensor of weights that are longer than this are shortened to it; 0 leaves them as they are.
+    pub clip: f64,
     /// Iterations between two validations; 0 for none.
     pub validate_every: u64,
     /// Validations without a better score after which training ends; 0 never ends it.
@@ -56,6 +58,7 @@ impl Default for Plan {
             beta_2: 0.999,
             epsilon: 1e-8,
             weight_decay: 0.0,
+            clip: 0.0,
             validate_every: 0,
             patience: 0,
             checkpoint_every: 50,
@@ -121,8 +124,10 @@ impl Plan {
                 return failed(name, &x, "at least 0 and less than 1");
             }
         }
-        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
-            return failed("training.weight_decay", &self.weight_decay, "a number of at least 0");
+        for (name, x) in [("training.weight_decay", self.weight_decay), ("training.clip", self.clip)] {
+            if !(x.is_finite() && x >= 0.0) {
+                return failed(name, &x, "a number of at least 0");
+            }
         }
         Ok(())
     }

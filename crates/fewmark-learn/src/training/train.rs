@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use burn::grad_clipping::GradientClippingConfig;
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use fewmark_conv::optim::AdamConfig;
@@ -93,7 +94,8 @@ fn start<M: Module>(network: M, plan: &Plan, run: Option<&mut Run>) -> Result<(C
     let [beta_1, beta_2, epsilon, weight_decay] =
         [plan.beta_1, plan.beta_2, plan.epsilon, plan.weight_decay].map(|number| number as f32);
     let adam = AdamConfig::new().with_beta_1(beta_1).with_beta_2(beta_2).with_epsilon(epsilon);
-    let optimizer = adam.with_weight_decay(weight_decay).init();
+    let clipping = (plan.clip > 0.0).then_some(GradientClippingConfig::Norm(plan.clip as f32));
+    let optimizer = adam.with_weight_decay(weight_decay).with_grad_clipping(clipping).init();
     let fresh = Checkpoint::default();
     let Some(run) = run else { return Ok((fresh, network, optimizer)) };
     let (at, network, optimizer) = match run.checkpoint() {
