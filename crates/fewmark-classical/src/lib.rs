@@ -8,7 +8,8 @@
 //!
 //! exceeds 1/2 (Roberts and Spencer 2019; Burrows, Chen and Torella, eq. 1 and 4). [`markers`] turn clicks into a region,
 //! [`fitting`] gives `Phi`, [`geodesic`] gives `D_G`, [`edge`] gives `g`; [`convex`] minimises with total variation,
-//! [`elastica`] with Euler's elastica in its place. [`selective`] puts them together.
+//! [`elastica`] with Euler's elastica in its place. [`selective`] puts them together. [`superpixels`] are the
+//! pseudo-labels that few-shot networks are trained on.
 //!
 //! Fields are slices in the order of a [`Grid`]: x running fastest, `nz = 1` for an image.
 
@@ -25,6 +26,7 @@ mod poisson;
 mod report;
 pub mod selective;
 pub mod statistics;
+pub mod superpixels;
 
 pub use error::Error;
 pub use fewmark_grid::Grid;

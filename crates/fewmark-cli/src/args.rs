@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Predict(Predict),
     /// List the networks that can be trained on labelled images
     Networks,
+    /// Cut scans into superpixels, the pseudo-labels of few-shot training
+    Superpixels(Superpixels),
     /// List the trainings that are kept in a folder
     Runs(Runs),
     /// Show size, geometry, intensities and labels of files
@@ -186,6 +188,31 @@ pub(crate) struct Predict {
     pub(crate) overlays: bool,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct Superpixels {
+    /// Scans, or folders of them
+    #[arg(required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) images: Vec<PathBuf>,
+    /// Folder for the label maps; those that are there already are kept
+    #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) output: PathBuf,
+    /// Fewest voxels of a superpixel
+    #[arg(long, value_name = "VOXELS", default_value_t = 400)]
+    pub(crate) min_size: usize,
+    /// Standard deviation in voxels of the smoothing before
+    #[arg(long, value_name = "VOXELS", default_value_t = 1.0)]
+    pub(crate) sigma: f64,
+    /// How readily regions merge (Felzenszwalb and Huttenlocher's k)
+    #[arg(long, value_name = "K", default_value_t = 1.0)]
+    pub(crate) scale: f64,
+    /// Keep superpixels within the largest part of a slice that is brighter than this
+    #[arg(long, value_name = "INTENSITY", allow_hyphen_values = true)]
+    pub(crate) foreground: Option<f32>,
+    /// Let superpixels reach through the slices of a volume
+    #[arg(long)]
+    pub(crate) in_3d: bool,
 }
 
 #[derive(Args)]

@@ -13,6 +13,7 @@ pub mod phantom;
 pub mod registry;
 pub mod selective;
 pub mod simulate;
+pub mod superpixels;
 mod supervised;
 pub mod training;
 

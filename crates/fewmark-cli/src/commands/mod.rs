@@ -12,4 +12,5 @@ pub(crate) mod networks;
 pub(crate) mod predict;
 pub(crate) mod runs;
 pub(crate) mod segment;
+pub(crate) mod superpixels;
 pub(crate) mod train;

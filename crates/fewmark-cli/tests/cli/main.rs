@@ -15,5 +15,6 @@ mod refused_pictures;
 mod refused_volumes;
 mod segment;
 mod streams;
+mod superpixels;
 mod train;
 mod train_labelled;

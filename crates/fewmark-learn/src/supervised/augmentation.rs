@@ -11,7 +11,7 @@ use crate::Error;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augmentation {
-    /// Whether patches are mirrored along each axis, half of them.
+    /// Whether patches are mirrored along each axis, half of them. Turn this off where left and right have labels of their own.
     pub mirror: bool,
     /// Whether patches are turned by a multiple of 90 degrees in the x-y plane.
     pub quarter_turns: bool,
@@ -39,8 +39,8 @@ impl Default for Augmentation {
     fn default() -> Self {
         Self {
             mirror: true,
-            quarter_turns: false,
-            rotation: 20.0,
+            quarter_turns: true,
+            rotation: 45.0,
             scale: 0.2,
             elastic: 2.0,
             elastic_spacing: 32.0,
@@ -54,6 +54,11 @@ impl Default for Augmentation {
 }
 
 impl Augmentation {
+    /// What suits volumes, whose axes have a meaning and whose labels may tell left from right.
+    pub fn volumes() -> Self {
+        Self { mirror: false, quarter_turns: false, rotation: 15.0, ..Self::default() }
+    }
+
     /// Patches as they are.
     pub const NONE: Self = Self {
         mirror: false,

@@ -26,7 +26,8 @@ pub struct SupervisedConfig {
     /// Share of the cases that is held out and scored during training; of fewer than 20 cases none is, as each teaches more than it would
     /// tell.
     pub validation: f64,
-    /// Whether predictions are means over mirrored copies of the image (of a square 2-D image also over its transposes).
+    /// Whether predictions are means over mirrored copies of the image (of a square 2-D image also over its transposes). Turn this off with
+    /// `augmentation.mirror`.
     pub mirrored_predictions: bool,
     /// How samples become `[0, 1]`, all channels of an image by one range.
     pub scaling: Scaling,
@@ -61,7 +62,8 @@ impl Default for LossConfig {
 }
 
 impl SupervisedConfig {
-    /// What we recommend for an architecture.
+    /// What we recommend for an architecture: in 2-D found on white blood cells that are in no reported test, MSNet, 30 training images.
+    /// Volumes are neither mirrored nor turned by right angles, as left and right often have labels of their own.
     pub fn new(network: Architecture) -> Self {
         let flat = network.rank() == 4;
         Self {
@@ -71,14 +73,14 @@ impl SupervisedConfig {
             batch: if flat { 4 } else { 1 },
             foreground: 1.0 / 3.0,
             validation: 0.2,
-            mirrored_predictions: false,
+            mirrored_predictions: flat,
             scaling: Scaling::default(),
             network,
             loss: LossConfig::default(),
-            augmentation: Augmentation::default(),
+            augmentation: if flat { Augmentation::default() } else { Augmentation::volumes() },
             training: Plan {
                 iterations: 2000,
-                learning_rate: 2e-3,
+                learning_rate: 1e-3,
                 schedule: Schedule::Cosine,
                 warmup: 20,
                 validate_every: 100,
@@ -93,6 +95,7 @@ impl SupervisedConfig {
         let recommended = Self::new(network);
         Self {
             foreground: 0.0,
+            mirrored_predictions: false,
             loss: LossConfig { cross_entropy: 0.0, ..LossConfig::default() },
             augmentation: Augmentation::NONE,
             training: Plan {

@@ -1,0 +1,171 @@
+//! Superpixels by merging along a minimum spanning tree (Felzenszwalb and Huttenlocher, IJCV 2004).
+
+use fewmark_grid::Grid;
+use serde::{Deserialize, Serialize};
+
+use super::gaussian::smooth;
+use crate::Error;
+
+/// Numbers of [`felzenszwalb`], the defaults those of SSL-ALPNet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FelzenszwalbParams {
+    /// How readily regions merge, in 255ths of a grey level times voxels. Source: scikit-image's default.
+    pub scale: f64,
+    /// Standard deviation in voxels of the Gaussian that smooths the image first.
+    pub sigma: f64,
+    /// Fewest voxels of a region; smaller ones join a neighbour.
+    pub min_size: usize,
+}
+
+impl Default for FelzenszwalbParams {
+    fn default() -> Self {
+        Self { scale: 1.0, sigma: 1.0, min_size: 400 }
+    }
+}
+
+impl FelzenszwalbParams {
+    /// Whether every number is one that it can be.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for the first one that is not.
+    pub fn check(&self) -> Result<(), Error> {
+        for (name, found) in [("scale", self.scale), ("sigma", self.sigma)] {
+            if !(found.is_finite() && found >= 0.0) {
+                return Err(Error::Parameter { name, expected: "a number of at least 0", found });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Cuts an image, `[channels, z, y, x]`, into superpixels, numbered from 0 in the order of their first voxels.
+///
+/// Neighbours (8 in 2-D, 26 in 3-D) are edges with the Euclidean distance of their smoothed samples as cost. In the order of cost, two regions
+/// `A` and `B` merge at an edge of cost `c` if
+///
+/// ```text
+/// c < min(Int(A) + scale / (255 |A|), Int(B) + scale / (255 |B|))
+/// ```
+///
+/// where `Int` is the cost at which a region merged last; then, again in the order of cost, every region of less than `min_size` voxels
+/// joins its neighbour. In 2-D the partition is scikit-image's; where costs are equal, edges count in the order right, down, down
+/// right, up right, which scikit-image leaves to its sort.
+///
+/// # Errors
+/// [`Error::Length`], [`Error::NotFinite`], [`Error::Parameter`].
+pub fn felzenszwalb(samples: &[f32], grid: &Grid, params: &FelzenszwalbParams) -> Result<Vec<u32>, Error> {
+    let voxels = grid.len();
+    if samples.is_empty() || !samples.len().is_multiple_of(voxels) {
+        return Err(Error::Length { what: "image", expected: voxels, found: samples.len() });
+    }
+    let count = samples.iter().filter(|s| !s.is_finite()).count();
+    if count > 0 {
+        return Err(Error::NotFinite { what: "image", count });
+    }
+    params.check()?;
+    let smoothed = |channel: &[f32]| {
+        let mut field: Vec<f64> = channel.iter().map(|&s| f64::from(s)).collect();
+        smooth(&mut field, grid, params.sigma);
+        field
+    };
+    let channels: Vec<Vec<f64>> = samples.chunks_exact(voxels).map(smoothed).collect();
+
+    let edges = edges(&channels, grid);
+    let mut regions = Regions::new(voxels);
+    let scale = params.scale / 255.0;
+    for &(cost, a, b) in &edges {
+        regions.merge_if(a, b, |a, b| {
+            let limit = |region: &Region| region.internal + scale / f64::from(region.size);
+            (cost < limit(a).min(limit(b))).then_some(cost)
+        });
+    }
+    for &(_, a, b) in &edges {
+        let too_small = |region: &Region| (region.size as usize) < params.min_size;
+        regions.merge_if(a, b, |a, b| (too_small(a) || too_small(b)).then_some(0.0));
+    }
+    Ok(regions.numbered())
+}
+
+/// Pairs of neighbours with the distance of their samples, in the order of that, then of where they lie.
+fn edges(channels: &[Vec<f64>], grid: &Grid) -> Vec<(f64, u32, u32)> {
+    let size = grid.size.map(|n| n as isize);
+    let within = [[1, 0, 0], [0, 1, 0], [1, 1, 0], [1, -1, 0]];
+    let up = (-1..=1).flat_map(|y| (-1..=1).map(move |x| [x, y, 1]));
+    let mut edges = Vec::with_capacity(grid.len() * if size[2] > 1 { 13 } else { 4 });
+    for offset in within.into_iter().chain(up) {
+        // Voxels whose neighbour at this offset lies inside.
+        let range = |axis: usize| (-offset[axis]).max(0)..size[axis] - offset[axis].max(0);
+        for z in range(2) {
+            for y in range(1) {
+                for x in range(0) {
+                    let at = |[x, y, z]: [isize; 3]| ((z * size[1] + y) * size[0] + x) as usize;
+                    let (a, b) = (at([x, y, z]), at([x + offset[0], y + offset[1], z + offset[2]]));
+                    let squared: f64 = channels.iter().map(|c| (c[a] - c[b]).powi(2)).sum();
+                    edges.push((squared.sqrt(), a as u32, b as u32));
+                }
+            }
+        }
+    }
+    // A stable sort keeps the order of equal costs.
+    edges.sort_by(|a, b| a.0.total_cmp(&b.0));
+    edges
+}
+
+/// A region, kept at its root.
+#[derive(Clone, Copy)]
+struct Region {
+    size: u32,
+    /// The cost at which it merged last
+    internal: f64,
+}
+
+/// A partition of voxels.
+struct Regions {
+    /// The voxel above each in its tree; a root is above itself
+    above: Vec<u32>,
+    regions: Vec<Region>,
+}
+
+impl Regions {
+    fn new(voxels: usize) -> Self {
+        Self { above: (0..voxels as u32).collect(), regions: vec![Region { size: 1, internal: 0.0 }; voxels] }
+    }
+
+    fn root(&mut self, mut voxel: u32) -> u32 {
+        while self.above[voxel as usize] != voxel {
+            let above = self.above[voxel as usize];
+            self.above[voxel as usize] = self.above[above as usize];
+            voxel = above;
+        }
+        voxel
+    }
+
+    /// Merges the regions of two voxels where they are two and `cost` has one for it.
+    fn merge_if(&mut self, a: u32, b: u32, cost: impl FnOnce(&Region, &Region) -> Option<f64>) {
+        let (a, b) = (self.root(a), self.root(b));
+        if a == b {
+            return;
+        }
+        let (one, other) = (self.regions[a as usize], self.regions[b as usize]);
+        if let Some(internal) = cost(&one, &other) {
+            let (root, below) = (a.min(b), a.max(b));
+            self.above[below as usize] = root;
+            self.regions[root as usize] = Region { size: one.size + other.size, internal };
+        }
+    }
+
+    /// The number of each voxel's region, in the order of the roots, which are the first voxels.
+    fn numbered(mut self) -> Vec<u32> {
+        let roots: Vec<u32> = (0..self.above.len() as u32).map(|voxel| self.root(voxel)).collect();
+        let mut numbers = vec![0; roots.len()];
+        let mut next = 0;
+        for (voxel, &root) in roots.iter().enumerate() {
+            if root as usize == voxel {
+                numbers[voxel] = next;
+                next += 1;
+            }
+        }
+        roots.into_iter().map(|root| numbers[root as usize]).collect()
+    }
+}

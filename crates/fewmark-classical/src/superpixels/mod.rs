@@ -1,0 +1,51 @@
+//! Superpixels: small connected regions of similar voxels, in 2-D and 3-D.
+
+mod felzenszwalb;
+mod gaussian;
+
+pub use felzenszwalb::{FelzenszwalbParams, felzenszwalb};
+
+use fewmark_grid::{Components, Connectivity, Grid, fill_holes};
+
+/// What of a slice is not background: the largest 8-connected component of the samples above a threshold, its holes filled (Ouyang and
+/// others, SSL-ALPNet). Empty where no sample is above.
+pub fn foreground(samples: &[f32], grid: &Grid, threshold: f32) -> Vec<bool> {
+    let above: Vec<bool> = samples.iter().map(|&s| s > threshold).collect();
+    let largest = Components::of(&above, grid, Connectivity::Corner).largest();
+    fill_holes(&largest, grid, Connectivity::Face)
+}
+
+/// Superpixels within a mask, numbered from 1 in the order of their first voxels; 0 outside the mask.
+pub fn within(superpixels: &[u32], mask: &[bool]) -> Vec<u32> {
+    let mut numbers = std::collections::HashMap::new();
+    let number = |(&superpixel, &inside): (&u32, &bool)| {
+        if !inside {
+            return 0;
+        }
+        let next = numbers.len() as u32 + 1;
+        *numbers.entry(superpixel).or_insert(next)
+    };
+    superpixels.iter().zip(mask).map(number).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_foreground_is_the_largest_part_without_holes() {
+        // A ring with a hole, connected over a corner with one voxel more, and a voxel apart.
+        let rows = ["........", ".###....", ".#.#...#", ".###....", "....#..."];
+        let samples: Vec<f32> = rows.concat().chars().map(|c| if c == '#' { 9.0 } else { 1.0 }).collect();
+        let found = foreground(&samples, &Grid::unit([8, 5, 1]), 5.0);
+        assert_eq!(found.iter().filter(|&&f| f).count(), 10);
+        assert!(found[2 * 8 + 2] && found[4 * 8 + 4] && !found[2 * 8 + 7]);
+        assert!(!foreground(&samples, &Grid::unit([8, 5, 1]), 50.0).contains(&true));
+    }
+
+    #[test]
+    fn superpixels_within_a_mask_are_numbered_from_1() {
+        let mask = [false, true, true, true, false, true];
+        assert_eq!(within(&[0, 7, 7, 2, 3, 0], &mask), [0, 1, 1, 2, 0, 3]);
+    }
+}

@@ -1,0 +1,102 @@
+//! Superpixels: against scikit-image, and what holds for every image.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+use std::collections::HashMap;
+
+use fewmark_classical::superpixels::{FelzenszwalbParams, felzenszwalb};
+use fewmark_classical::{Error, Grid};
+use fewmark_grid::{Components, Connectivity};
+use proptest::prelude::*;
+
+#[derive(serde::Deserialize)]
+struct Golden {
+    size: [usize; 3],
+    scale: f64,
+    sigma: f64,
+    min_size: usize,
+    image: Vec<f32>,
+    labels: Vec<u32>,
+}
+
+/// Pairs of voxels on which two partitions agree, over what chance would give (Hubert and Arabie 1985).
+fn adjusted_rand_index(a: &[u32], b: &[u32]) -> f64 {
+    let pairs =
+        |counts: &HashMap<(u32, u32), u64>| counts.values().map(|&n| (n * n.saturating_sub(1) / 2) as f64).sum::<f64>();
+    let count = |key: &dyn Fn(u32, u32) -> (u32, u32)| {
+        let mut counts = HashMap::new();
+        a.iter().zip(b).for_each(|(&a, &b)| *counts.entry(key(a, b)).or_insert(0) += 1);
+        pairs(&counts)
+    };
+    let (both, of_a, of_b) = (count(&|a, b| (a, b)), count(&|a, _| (a, 0)), count(&|_, b| (0, b)));
+    let all = a.len() as f64 * (a.len() as f64 - 1.0) / 2.0;
+    let chance = of_a * of_b / all;
+    // Two partitions into a single part agree.
+    if chance == all { 1.0 } else { (both - chance) / ((of_a + of_b) / 2.0 - chance) }
+}
+
+#[test]
+fn partitions_are_those_of_scikit_image() {
+    let cases: Vec<Golden> = serde_json::from_str(include_str!("golden/superpixels.json")).unwrap();
+    for (i, case) in cases.iter().enumerate() {
+        let params = FelzenszwalbParams { scale: case.scale, sigma: case.sigma, min_size: case.min_size };
+        let found = felzenszwalb(&case.image, &Grid::unit(case.size), &params).unwrap();
+        let index = adjusted_rand_index(&found, &case.labels);
+        // Where costs are equal, which flat areas make them, scikit-image's sort decides.
+        let least = if case.sigma == 0.0 { 0.99 } else { 1.0 };
+        assert!(index >= least, "case {i}: adjusted Rand index {index}");
+        if least == 1.0 {
+            assert!(found == case.labels, "case {i}: the numbers are in another order");
+        }
+    }
+}
+
+#[test]
+fn a_step_is_where_two_regions_meet() {
+    let grid = Grid::unit([20, 12, 1]);
+    let image: Vec<f32> = (0..240).map(|i| if i % 20 < 9 { 10.0 } else { 200.0 }).collect();
+    let params = FelzenszwalbParams { sigma: 0.0, min_size: 20, ..FelzenszwalbParams::default() };
+    let found = felzenszwalb(&image, &grid, &params).unwrap();
+    let expected: Vec<u32> = (0..240).map(|i| u32::from(i % 20 >= 9)).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let grid = Grid::unit([4, 3, 1]);
+    let run = |image: &[f32], params| felzenszwalb(image, &grid, &params).unwrap_err();
+    let plain = FelzenszwalbParams::default;
+    assert!(matches!(run(&[0.0; 11], plain()), Error::Length { .. }));
+    let mut image = [0.0; 12];
+    image[3] = f32::NAN;
+    assert!(matches!(run(&image, plain()), Error::NotFinite { count: 1, .. }));
+    assert!(matches!(run(&[0.0; 12], FelzenszwalbParams { sigma: -1.0, ..plain() }), Error::Parameter { .. }));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn superpixels_are_connected_large_enough_and_numbered_in_order(
+        size in (1usize..14, 1usize..12, 1usize..5).prop_map(|(x, y, z)| [x, y, z]),
+        min_size in 1usize..40,
+        scale in 0.0f64..1e5,
+        seed: u64,
+    ) {
+        let grid = Grid::unit(size);
+        let image: Vec<f32> =
+            (0..grid.len() as u64).map(|i| ((i ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 50) as f32).collect();
+        let params = FelzenszwalbParams { scale, min_size, ..FelzenszwalbParams::default() };
+        let found = felzenszwalb(&image, &grid, &params).unwrap();
+        let mut next = 0;
+        for &label in &found {
+            prop_assert!(label <= next);
+            next = next.max(label + 1);
+        }
+        for label in 0..next {
+            let mask: Vec<bool> = found.iter().map(|&l| l == label).collect();
+            prop_assert!(mask.iter().filter(|&&m| m).count() >= min_size.min(grid.len()));
+            prop_assert_eq!(Components::of(&mask, &grid, Connectivity::Corner).count(), 1);
+        }
+    }
+}
