@@ -58,8 +58,8 @@ fn two_images_are_learned_and_a_third_is_answered_in_their_codes() {
 #[test]
 fn a_network_for_images_learns_from_the_slices_of_volumes() {
     let volume = [33, 28, 7];
-    let mut config = SupervisedConfig { augmentation: Augmentation::NONE, ..config(msnet(2), 100) };
-    config.training.learning_rate = 1e-2;
+    let mut config = SupervisedConfig { augmentation: Augmentation::NONE, ..config(msnet(2), 200) };
+    config.training.learning_rate = 3e-3;
     let found = trained(&config, &[case(0, volume), case(2, volume)]).unwrap();
     let unseen = case(1, volume);
     let share = right(&labels(&found.predictor, &unseen.image), &unseen.labels);
