@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use fewmark_classical::superpixels::{FelzenszwalbParams, felzenszwalb};
+use fewmark_classical::superpixels::{FelzenszwalbParams, SlicParams, felzenszwalb, slic};
 use fewmark_classical::{Error, Grid};
 use fewmark_grid::{Components, Connectivity};
 use proptest::prelude::*;
@@ -73,6 +73,31 @@ fn what_cannot_be_is_refused() {
     assert!(matches!(run(&[0.0; 12], FelzenszwalbParams { sigma: -1.0, ..plain() }), Error::Parameter { .. }));
 }
 
+#[test]
+fn clusters_of_a_constant_image_are_boxes_of_equal_sides_in_mm() {
+    // 24 x 12 voxels of 1 x 2 mm: 24 x 24 mm.
+    let grid = Grid { size: [24, 12, 1], spacing: [1.0, 2.0, 1.0] };
+    let params = SlicParams { segments: 9, ..SlicParams::default() };
+    let found = slic(&[5.0; 288], &grid, &params).unwrap();
+    let expected: Vec<u32> = (0..288).map(|i| (i / 24 / 4 * 3 + i % 24 / 8) as u32).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn clusters_end_at_a_step() {
+    let grid = Grid::unit([30, 20, 6]);
+    let bright = |i: usize| (i % 30) as f32 + (i / 30 % 20) as f32 * 0.7 < 17.0;
+    let image: Vec<f32> = (0..3600).map(|i| if bright(i) { 100.0 } else { 10.0 }).collect();
+    let params = SlicParams { segments: 30, compactness: 5.0, ..SlicParams::default() };
+    let found = slic(&image, &grid, &params).unwrap();
+    let count = found.iter().max().unwrap() + 1;
+    assert!((15..=60).contains(&count), "{count} superpixels");
+    for label in 0..count {
+        let inside: Vec<bool> = (0..3600).filter(|&i| found[i] == label).map(bright).collect();
+        assert!(inside.iter().all(|&b| b == inside[0]), "superpixel {label} crosses the step");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -97,6 +122,29 @@ proptest! {
             let mask: Vec<bool> = found.iter().map(|&l| l == label).collect();
             prop_assert!(mask.iter().filter(|&&m| m).count() >= min_size.min(grid.len()));
             prop_assert_eq!(Components::of(&mask, &grid, Connectivity::Corner).count(), 1);
+        }
+    }
+
+    #[test]
+    fn clusters_are_connected_and_numbered_in_order(
+        size in (1usize..14, 1usize..12, 1usize..5).prop_map(|(x, y, z)| [x, y, z]),
+        segments in 1usize..30,
+        compactness in 0.1f64..100.0,
+        seed: u64,
+    ) {
+        let grid = Grid { size, spacing: [1.0, 0.7, 2.5] };
+        let image: Vec<f32> =
+            (0..grid.len() as u64).map(|i| ((i ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as f32).collect();
+        let params = SlicParams { segments, compactness, iterations: 3, ..SlicParams::default() };
+        let found = slic(&image, &grid, &params).unwrap();
+        let mut next = 0;
+        for &label in &found {
+            prop_assert!(label <= next);
+            next = next.max(label + 1);
+        }
+        for label in 0..next {
+            let mask: Vec<bool> = found.iter().map(|&l| l == label).collect();
+            prop_assert_eq!(Components::of(&mask, &grid, Connectivity::Face).count(), 1);
         }
     }
 }

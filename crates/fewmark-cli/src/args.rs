@@ -198,14 +198,20 @@ pub(crate) struct Superpixels {
     /// Folder for the label maps; those that are there already are kept
     #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) output: PathBuf,
-    /// Fewest voxels of a superpixel
-    #[arg(long, value_name = "VOXELS", default_value_t = 400)]
+    /// Fewest voxels of a superpixel (Felzenszwalb and Huttenlocher)
+    #[arg(long, value_name = "VOXELS", default_value_t = 400, conflicts_with = "slic")]
     pub(crate) min_size: usize,
+    /// About so many superpixels of equal size a slice, or a volume with --in-3d, by local clustering (SLIC) instead
+    #[arg(long, value_name = "SUPERPIXELS")]
+    pub(crate) slic: Option<usize>,
+    /// How much place counts against intensity, in grey levels (SLIC)
+    #[arg(long, value_name = "LEVELS", default_value_t = 10.0, requires = "slic")]
+    pub(crate) compactness: f64,
     /// Standard deviation in voxels of the smoothing before
     #[arg(long, value_name = "VOXELS", default_value_t = 1.0)]
     pub(crate) sigma: f64,
     /// How readily regions merge (Felzenszwalb and Huttenlocher's k)
-    #[arg(long, value_name = "K", default_value_t = 1.0)]
+    #[arg(long, value_name = "K", default_value_t = 1.0, conflicts_with = "slic")]
     pub(crate) scale: f64,
     /// Keep superpixels within the largest part of a slice that is brighter than this
     #[arg(long, value_name = "INTENSITY", allow_hyphen_values = true)]

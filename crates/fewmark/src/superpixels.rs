@@ -1,18 +1,33 @@
 //! Superpixels of scans: the pseudo-labels that few-shot networks are trained on.
 
-use fewmark_classical::superpixels::{FelzenszwalbParams, felzenszwalb, foreground, within};
+use fewmark_classical::superpixels::{FelzenszwalbParams, SlicParams, felzenszwalb, foreground, slic, within};
 use fewmark_image::{Image, LabelMap};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+
+/// An algorithm and its numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "algorithm", rename_all = "snake_case")]
+pub enum Partition {
+    /// Merging along a minimum spanning tree: regions of any shape.
+    Felzenszwalb(FelzenszwalbParams),
+    /// Local clustering: regions of about equal size.
+    Slic(SlicParams),
+}
+
+impl Default for Partition {
+    fn default() -> Self {
+        Self::Felzenszwalb(FelzenszwalbParams::default())
+    }
+}
 
 /// How superpixels are made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SuperpixelParams {
     /// The partition.
-    #[serde(flatten)]
-    pub partition: FelzenszwalbParams,
+    pub partition: Partition,
     /// Samples up to this are background; superpixels are kept within the largest part of the others. None keeps all.
     pub foreground: Option<f32>,
     /// Whether regions reach through the slices of a volume. Otherwise every slice has its own, numbered from 1.
@@ -22,10 +37,29 @@ pub struct SuperpixelParams {
 impl SuperpixelParams {
     /// A name for files that are made with these settings: "felzenszwalb-scale1-sigma1-min400-above50".
     pub fn name(&self) -> String {
-        let FelzenszwalbParams { scale, sigma, min_size } = &self.partition;
+        let partition = match &self.partition {
+            Partition::Felzenszwalb(FelzenszwalbParams { scale, sigma, min_size }) => {
+                format!("felzenszwalb-scale{scale}-sigma{sigma}-min{min_size}")
+            }
+            Partition::Slic(SlicParams { segments, compactness, sigma, iterations }) => {
+                format!("slic{segments}-compactness{compactness}-sigma{sigma}-iterations{iterations}")
+            }
+        };
         let above = self.foreground.map_or(String::new(), |threshold| format!("-above{threshold}"));
         let axes = if self.in_3d { "-3d" } else { "" };
-        format!("felzenszwalb-scale{scale}-sigma{sigma}-min{min_size}{above}{axes}")
+        format!("{partition}{above}{axes}")
+    }
+
+    /// Whether every number is one that it can be.
+    ///
+    /// # Errors
+    /// [`Error::Classical`] for the first one that is not.
+    pub fn check(&self) -> Result<(), Error> {
+        match &self.partition {
+            Partition::Felzenszwalb(params) => params.check()?,
+            Partition::Slic(params) => params.check()?,
+        }
+        Ok(())
     }
 }
 
@@ -39,19 +73,22 @@ pub fn superpixels(image: &Image, params: &SuperpixelParams) -> Result<LabelMap,
     let grid = geometry.grid();
     let [width, height, _] = grid.size;
     let area = if params.in_3d { grid.len() } else { width * height };
-    let mut slice = grid;
+    let mut plane = grid;
     if !params.in_3d {
-        slice.size[2] = 1;
+        plane.size[2] = 1;
     }
     let mut labels = Vec::with_capacity(grid.len());
     for first in (0..grid.len()).step_by(area) {
         let channels = (0..image.channels()).map(|channel| &image.channel(channel)[first..first + area]);
         let samples: Vec<f32> = channels.flatten().copied().collect();
-        let parts = felzenszwalb(&samples, &slice, &params.partition)?;
+        let parts = match &params.partition {
+            Partition::Felzenszwalb(params) => felzenszwalb(&samples, &plane, params)?,
+            Partition::Slic(params) => slic(&samples, &plane, params)?,
+        };
         let mask = match params.foreground {
             Some(threshold) => {
                 let of = |voxel: usize| samples[voxel..].iter().step_by(area).sum::<f32>() / image.channels() as f32;
-                foreground(&(0..area).map(of).collect::<Vec<_>>(), &slice, threshold)
+                foreground(&(0..area).map(of).collect::<Vec<_>>(), &plane, threshold)
             }
             None => vec![true; area],
         };
@@ -77,6 +114,7 @@ mod tests {
         let step = |i: usize| if i % 12 < 6 { 20.0 } else { 90.0 };
         let image = Image::new((0..360).map(step).collect(), 1, geometry).expect("as many samples as voxels");
         let partition = FelzenszwalbParams { sigma: 0.0, min_size: 10, ..FelzenszwalbParams::default() };
+        let partition = Partition::Felzenszwalb(partition);
         let params = SuperpixelParams { partition, ..SuperpixelParams::default() };
         for in_3d in [false, true] {
             let found = superpixels(&image, &SuperpixelParams { in_3d, ..params.clone() }).expect("superpixels");

@@ -3,7 +3,8 @@
 use fewmark_grid::Grid;
 use serde::{Deserialize, Serialize};
 
-use super::gaussian::smooth;
+use super::gaussian::smoothed;
+use super::regions::Regions;
 use crate::Error;
 
 /// Numbers of [`felzenszwalb`], the defaults those of SSL-ALPNet.
@@ -55,34 +56,28 @@ impl FelzenszwalbParams {
 /// # Errors
 /// [`Error::Length`], [`Error::NotFinite`], [`Error::Parameter`].
 pub fn felzenszwalb(samples: &[f32], grid: &Grid, params: &FelzenszwalbParams) -> Result<Vec<u32>, Error> {
+    super::check_samples(samples, grid)?;
     let voxels = grid.len();
-    if samples.is_empty() || !samples.len().is_multiple_of(voxels) {
-        return Err(Error::Length { what: "image", expected: voxels, found: samples.len() });
-    }
-    let count = samples.iter().filter(|s| !s.is_finite()).count();
-    if count > 0 {
-        return Err(Error::NotFinite { what: "image", count });
-    }
     params.check()?;
-    let smoothed = |channel: &[f32]| {
-        let mut field: Vec<f64> = channel.iter().map(|&s| f64::from(s)).collect();
-        smooth(&mut field, grid, params.sigma);
-        field
-    };
-    let channels: Vec<Vec<f64>> = samples.chunks_exact(voxels).map(smoothed).collect();
+    let channels = smoothed(samples, grid, params.sigma);
 
     let edges = edges(&channels, grid);
     let mut regions = Regions::new(voxels);
+    let mut internal = vec![0.0; voxels];
     let scale = params.scale / 255.0;
     for &(cost, a, b) in &edges {
-        regions.merge_if(a, b, |a, b| {
-            let limit = |region: &Region| region.internal + scale / f64::from(region.size);
-            (cost < limit(a).min(limit(b))).then_some(cost)
-        });
+        let (a, b) = (regions.root(a), regions.root(b));
+        let limit = |root: u32| internal[root as usize] + scale / f64::from(regions.size(root));
+        if a != b && cost < limit(a).min(limit(b)) {
+            internal[regions.merge(a, b) as usize] = cost;
+        }
     }
     for &(_, a, b) in &edges {
-        let too_small = |region: &Region| (region.size as usize) < params.min_size;
-        regions.merge_if(a, b, |a, b| (too_small(a) || too_small(b)).then_some(0.0));
+        let (a, b) = (regions.root(a), regions.root(b));
+        let too_small = |root: u32| (regions.size(root) as usize) < params.min_size;
+        if a != b && (too_small(a) || too_small(b)) {
+            regions.merge(a, b);
+        }
     }
     Ok(regions.numbered())
 }
@@ -110,62 +105,4 @@ fn edges(channels: &[Vec<f64>], grid: &Grid) -> Vec<(f64, u32, u32)> {
     // A stable sort keeps the order of equal costs.
     edges.sort_by(|a, b| a.0.total_cmp(&b.0));
     edges
-}
-
-/// A region, kept at its root.
-#[derive(Clone, Copy)]
-struct Region {
-    size: u32,
-    /// The cost at which it merged last
-    internal: f64,
-}
-
-/// A partition of voxels.
-struct Regions {
-    /// The voxel above each in its tree; a root is above itself
-    above: Vec<u32>,
-    regions: Vec<Region>,
-}
-
-impl Regions {
-    fn new(voxels: usize) -> Self {
-        Self { above: (0..voxels as u32).collect(), regions: vec![Region { size: 1, internal: 0.0 }; voxels] }
-    }
-
-    fn root(&mut self, mut voxel: u32) -> u32 {
-        while self.above[voxel as usize] != voxel {
-            let above = self.above[voxel as usize];
-            self.above[voxel as usize] = self.above[above as usize];
-            voxel = above;
-        }
-        voxel
-    }
-
-    /// Merges the regions of two voxels where they are two and `cost` has one for it.
-    fn merge_if(&mut self, a: u32, b: u32, cost: impl FnOnce(&Region, &Region) -> Option<f64>) {
-        let (a, b) = (self.root(a), self.root(b));
-        if a == b {
-            return;
-        }
-        let (one, other) = (self.regions[a as usize], self.regions[b as usize]);
-        if let Some(internal) = cost(&one, &other) {
-            let (root, below) = (a.min(b), a.max(b));
-            self.above[below as usize] = root;
-            self.regions[root as usize] = Region { size: one.size + other.size, internal };
-        }
-    }
-
-    /// The number of each voxel's region, in the order of the roots, which are the first voxels.
-    fn numbered(mut self) -> Vec<u32> {
-        let roots: Vec<u32> = (0..self.above.len() as u32).map(|voxel| self.root(voxel)).collect();
-        let mut numbers = vec![0; roots.len()];
-        let mut next = 0;
-        for (voxel, &root) in roots.iter().enumerate() {
-            if root as usize == voxel {
-                numbers[voxel] = next;
-                next += 1;
-            }
-        }
-        roots.into_iter().map(|root| numbers[root as usize]).collect()
-    }
 }

@@ -4,11 +4,21 @@ use rayon::prelude::*;
 
 use fewmark_grid::Grid;
 
+/// The channels of an image, `[channels, z, y, x]`, each [smoothed](smooth).
+pub(super) fn smoothed(samples: &[f32], grid: &Grid, sigma: f64) -> Vec<Vec<f64>> {
+    let smoothed = |channel: &[f32]| {
+        let mut field: Vec<f64> = channel.iter().map(|&s| f64::from(s)).collect();
+        smooth(&mut field, grid, sigma);
+        field
+    };
+    samples.chunks_exact(grid.len()).map(smoothed).collect()
+}
+
 /// Smooths along every axis with a Gaussian of `sigma` voxels that is cut off at four of them; beyond the border the field is mirrored,
 /// its border samples doubled.
 ///
 /// scikit-image's and SciPy's `gaussian_filter` with `mode="reflect"`, which is also the order of operations here.
-pub(super) fn smooth(field: &mut Vec<f64>, grid: &Grid, sigma: f64) {
+fn smooth(field: &mut Vec<f64>, grid: &Grid, sigma: f64) {
     if sigma == 0.0 {
         return;
     }

@@ -2,10 +2,15 @@
 
 mod felzenszwalb;
 mod gaussian;
+mod regions;
+mod slic;
 
 pub use felzenszwalb::{FelzenszwalbParams, felzenszwalb};
+pub use slic::{SlicParams, slic};
 
 use fewmark_grid::{Components, Connectivity, Grid, fill_holes};
+
+use crate::Error;
 
 /// What of a slice is not background: the largest 8-connected component of the samples above a threshold, its holes filled (Ouyang and
 /// others, SSL-ALPNet). Empty where no sample is above.
@@ -26,6 +31,18 @@ pub fn within(superpixels: &[u32], mask: &[bool]) -> Vec<u32> {
         *numbers.entry(superpixel).or_insert(next)
     };
     superpixels.iter().zip(mask).map(number).collect()
+}
+
+/// Whether there are samples, `[channels, z, y, x]`, all of them finite.
+fn check_samples(samples: &[f32], grid: &Grid) -> Result<(), Error> {
+    let expected = grid.len();
+    if samples.is_empty() || !samples.len().is_multiple_of(expected) {
+        return Err(Error::Length { what: "image", expected, found: samples.len() });
+    }
+    match samples.iter().filter(|s| !s.is_finite()).count() {
+        0 => Ok(()),
+        count => Err(Error::NotFinite { what: "image", count }),
+    }
 }
 
 #[cfg(test)]

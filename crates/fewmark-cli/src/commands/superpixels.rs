@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use fewmark::Step;
-use fewmark::classical::superpixels::FelzenszwalbParams;
+use fewmark::classical::superpixels::{FelzenszwalbParams, SlicParams};
 use fewmark::image::{Error, read_image, write_labels};
 use fewmark::learn::dataset;
-use fewmark::superpixels::{SuperpixelParams, superpixels};
+use fewmark::superpixels::{Partition, SuperpixelParams, superpixels};
 use serde::Serialize;
 
 use crate::args::{Common, Superpixels};
@@ -23,9 +23,13 @@ struct Row {
 }
 
 pub(crate) fn run(arguments: &Superpixels, common: &Common) -> Result<(), Failure> {
-    let Superpixels { min_size, sigma, scale, foreground, in_3d, .. } = *arguments;
-    let params = SuperpixelParams { partition: FelzenszwalbParams { scale, sigma, min_size }, foreground, in_3d };
-    params.partition.check().map_err(fewmark::Error::from)?;
+    let Superpixels { min_size, slic, compactness, sigma, scale, foreground, in_3d, .. } = *arguments;
+    let partition = match slic {
+        Some(segments) => Partition::Slic(SlicParams { segments, compactness, sigma, ..SlicParams::default() }),
+        None => Partition::Felzenszwalb(FelzenszwalbParams { scale, sigma, min_size }),
+    };
+    let params = SuperpixelParams { partition, foreground, in_3d };
+    params.check()?;
     let images = dataset::files(&arguments.images, dataset::image_name)?;
     let folder = &arguments.output;
     std::fs::create_dir_all(folder).map_err(|source| Error::Io { action: "create", path: folder.clone(), source })?;

@@ -34,6 +34,16 @@ fn superpixels_keep_the_geometry_and_are_not_made_twice() {
 }
 
 #[test]
+fn superpixels_of_equal_size_reach_through_slices() {
+    let lab = Lab::new();
+    lab.write_image("scan.nii.gz", &ramp([20, 16, 6]));
+    lab.ok(&["superpixels", "scan.nii.gz", "-o", "parts", "--slic", "12", "--in-3d"]);
+    let labels = lab.labels("parts/scan-slic12-compactness10-sigma1-iterations10-3d.nii.gz");
+    let most = usize::from(*labels.labels().iter().max().expect("labels"));
+    assert!((4..=30).contains(&most) && !labels.labels().contains(&0), "{most} superpixels");
+}
+
+#[test]
 fn refused() {
     let lab = Lab::new();
     lab.write_image("grey.png", &flat(20, 16, |x, y| (x * y) as f32).with_stored(SampleType::U16));
@@ -42,6 +52,8 @@ fn refused() {
     let mut refused = Refusals::new(&lab);
     refused.case("samples that are no numbers", &["superpixels", "holes.nii.gz", "-o", "parts"]);
     refused.case("a deviation that cannot be", &["superpixels", "grey.png", "-o", "parts", "--sigma", "nan"]);
+    refused.case("no superpixels", &["superpixels", "grey.png", "-o", "parts", "--slic", "0"]);
+    refused.case("two algorithms", &["superpixels", "grey.png", "-o", "parts", "--slic", "9", "--min-size", "9"]);
     refused.case("no scan", &["superpixels", "nothing.nii.gz", "-o", "parts"]);
     refused.compare("superpixels");
 }
