@@ -146,7 +146,7 @@ pub(crate) struct Train {
     /// JSON files with the clicks of the images, or folders of them, for dip
     #[arg(long, num_args = 1.., value_name = "PATH", value_hint = ValueHint::AnyPath, requires = "images")]
     pub(crate) marks: Vec<PathBuf>,
-    /// CSV file with the columns image and labels (for dip: marks), instead of --images and --labels
+    /// CSV or TOML file with image and labels (for dip: marks) of each case, instead of --images and --labels
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["images", "labels", "marks"])]
     pub(crate) list: Option<PathBuf>,
     /// TOML file with settings

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 
 const PARTNERS: &str = "the files of a case have the same name up to their endings, or stand in one line of a list";
-const COLUMNS: &str = "write a line `image,marks` or `image,labels`, then a line a case";
+const COLUMNS: &str =
+    "write a line `image,marks` or `image,labels`, then a line a case; or, in TOML, a table [[case]] with both a case";
 const KINDS: &str = "images are files such as case.nii.gz, clicks are files such as case.json";
 
 /// The files of one case.
@@ -85,12 +86,43 @@ pub fn pair(images: &[PathBuf], with: &[PathBuf], companion: Companion) -> Resul
     }
 }
 
-/// The cases of a list: a CSV file with the columns `image` and `marks` or `labels`. Paths are relative to the list.
+/// The cases of a list, a CSV or a TOML file with `image` and `marks` or `labels` of each case. Paths are relative to the list.
+///
+/// ```csv
+/// image,labels
+/// scans/a.nii.gz,labels/a.nii.gz
+/// ```
+///
+/// ```toml
+/// [[case]]
+/// image = "scans/a.nii.gz"
+/// labels = "labels/a.nii.gz"
+/// ```
 ///
 /// # Errors
-/// [`Error::Data`] for a list without those columns or with a line that cannot be read.
+/// [`Error::Data`] for a list without those, or with a line that cannot be read.
 pub fn list(path: &Path, companion: Companion) -> Result<Vec<CaseFiles>, Error> {
-    let wrong = |problem: String| Error::Data { path: path.to_owned(), problem, hint: COLUMNS };
+    let is_toml = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
+    let lines = if is_toml { toml_lines(path, companion)? } else { csv_lines(path, companion)? };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut cases: Vec<CaseFiles> = Vec::new();
+    for [image, with] in lines {
+        let name = image_name(&folder.join(&image)).unwrap_or_else(|| image.clone());
+        if cases.iter().any(|case| case.name == name) {
+            return Err(wrong_list(path, format!("two cases are called {name:?}")));
+        }
+        cases.push(CaseFiles { name, image: folder.join(image), with: folder.join(with) });
+    }
+    Ok(cases)
+}
+
+fn wrong_list(path: &Path, problem: String) -> Error {
+    Error::Data { path: path.to_owned(), problem, hint: COLUMNS }
+}
+
+/// The image and its companion of each line of a CSV file.
+fn csv_lines(path: &Path, companion: Companion) -> Result<Vec<[String; 2]>, Error> {
+    let wrong = |problem: String| wrong_list(path, problem);
     let file = std::fs::File::open(path).map_err(|e| io("read", path, e))?;
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
     let header = reader.headers().map_err(|e| wrong(e.to_string()))?.clone();
@@ -98,19 +130,28 @@ pub fn list(path: &Path, companion: Companion) -> Result<Vec<CaseFiles>, Error> 
         let at = header.iter().position(|column| column == name);
         at.ok_or_else(|| wrong(format!("it has no column {name:?}; its first line must name the columns")))
     };
-    let (image, with) = (column("image")?, column(companion.column())?);
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let mut cases: Vec<CaseFiles> = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|e| wrong(e.to_string()))?;
-        let file = |column: usize| folder.join(&record[column]);
-        let name = image_name(&file(image)).unwrap_or_else(|| record[image].to_owned());
-        if cases.iter().any(|case| case.name == name) {
-            return Err(wrong(format!("two cases are called {name:?}")));
-        }
-        cases.push(CaseFiles { name, image: file(image), with: file(with) });
+    let columns = [column("image")?, column(companion.column())?];
+    let line = |record: Result<csv::StringRecord, csv::Error>| {
+        record.map(|record| columns.map(|at| record[at].to_owned())).map_err(|e| wrong(e.to_string()))
+    };
+    reader.records().map(line).collect()
+}
+
+/// The image and its companion of each case of a TOML file.
+fn toml_lines(path: &Path, companion: Companion) -> Result<Vec<[String; 2]>, Error> {
+    #[derive(Deserialize)]
+    struct List {
+        case: Vec<BTreeMap<String, String>>,
     }
-    Ok(cases)
+    let wrong = |problem: String| wrong_list(path, problem);
+    let text = std::fs::read_to_string(path).map_err(|e| io("read", path, e))?;
+    let list: List = toml::from_str(&text).map_err(|e| wrong(e.message().to_owned()))?;
+    let line = |(number, case): (usize, BTreeMap<String, String>)| {
+        let file =
+            |key: &str| case.get(key).cloned().ok_or_else(|| wrong(format!("case {} has no {key:?}", number + 1)));
+        Ok([file("image")?, file(companion.column())?])
+    };
+    list.case.into_iter().enumerate().map(line).collect()
 }
 
 /// The files of some files and folders, by the name that `case_name` gives them; in a folder, files without one are passed over.
@@ -224,5 +265,14 @@ mod tests {
         assert!(matches!(list(&file, Companion::Labels), Err(Error::Data { .. })));
         std::fs::write(&file, "image,marks\n1.png,1.json\nsub/1.nii,2.json\n").unwrap();
         assert!(list(&file, Companion::Marks).unwrap_err().to_string().contains("\"1\""));
+
+        let file = f.path().join("cases.toml");
+        let case = "[[case]]\nimage = \"i/1.png\"\nlabels = \"l/1.png\"\nnote = \"x\"\n";
+        std::fs::write(&file, case).unwrap();
+        let cases = list(&file, Companion::Labels).unwrap();
+        assert_eq!((cases[0].name.as_str(), &cases[0].with), ("1", &f.path().join("l/1.png")));
+        assert!(list(&file, Companion::Marks).unwrap_err().to_string().contains("case 1 has no \"marks\""));
+        std::fs::write(&file, case.repeat(2)).unwrap();
+        assert!(list(&file, Companion::Labels).unwrap_err().to_string().contains("\"1\""));
     }
 }
