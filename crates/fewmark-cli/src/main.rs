@@ -42,6 +42,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Evaluate(evaluate) => commands::evaluate::run(&evaluate, common),
         Command::Train(train) => commands::train::run(&train, common),
         Command::Predict(predict) => commands::predict::run(&predict, common),
+        Command::Explain(explain) => commands::explain::run(&explain, common),
         Command::Runs(runs) => commands::runs::run(&runs, common),
         Command::Info(info) => commands::info::run(&info, common),
         Command::Convert(convert) => commands::convert::run(&convert, common),
