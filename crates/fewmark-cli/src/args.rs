@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Train(Train),
     /// Segment images with a trained network
     Predict(Predict),
+    /// Show what an MSNet does with an image
+    Explain(Explain),
     /// List the networks that can be trained on labelled images
     Networks,
     /// Cut scans into superpixels, the pseudo-labels of few-shot training
@@ -219,6 +221,25 @@ pub(crate) struct Superpixels {
     /// Let superpixels reach through the slices of a volume
     #[arg(long)]
     pub(crate) in_3d: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// The model file, of an MSNet
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) model: PathBuf,
+    /// The image: a file, a folder with a DICOM series, or the series' files
+    #[arg(required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) image: Vec<PathBuf>,
+    /// Show this slice of a volume, counted from 0 [default: the middle one]
+    #[arg(long, value_name = "Z")]
+    pub(crate) slice: Option<usize>,
+    /// Where the network computes
+    #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
+    pub(crate) device: DeviceArg,
+    /// The page, one HTML file with everything in it
+    #[arg(short, long, value_name = "HTML", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Args)]

@@ -43,6 +43,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Train(train) => commands::train::run(&train, common),
         Command::Predict(predict) => commands::predict::run(&predict, common),
         Command::Superpixels(superpixels) => commands::superpixels::run(&superpixels, common),
+        Command::Explain(explain) => commands::explain::run(&explain, common),
         Command::Runs(runs) => commands::runs::run(&runs, common),
         Command::Info(info) => commands::info::run(&info, common),
         Command::Convert(convert) => commands::convert::run(&convert, common),

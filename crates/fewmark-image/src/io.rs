@@ -88,6 +88,14 @@ pub fn write_image(path: impl AsRef<Path>, image: &Image) -> Result<(), Error> {
     write_atomically(path, &bytes.map_err(|reason| Error::CannotStore { path: path.to_owned(), reason })?)
 }
 
+/// A picture as a PNG file in memory.
+///
+/// # Errors
+/// [`Error::CannotStore`] when PNG cannot hold the image.
+pub fn encode_png(image: &Image) -> Result<Vec<u8>, Error> {
+    raster::encode_png(image).map_err(|reason| Error::CannotStore { path: "picture.png".into(), reason })
+}
+
 /// The format that a file name tells, if images can be written in it.
 ///
 /// # Errors

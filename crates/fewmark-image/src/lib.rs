@@ -26,8 +26,8 @@ pub use format::Format;
 pub use geometry::{Dimension, Geometry, GeometryError, GeometryMismatch};
 pub use image::Image;
 pub use io::{
-    decode, expect_folder, expect_writable, read_image, read_labels, read_series, write_atomically, write_image,
-    write_labels,
+    decode, encode_png, expect_folder, expect_writable, read_image, read_labels, read_series, write_atomically,
+    write_image, write_labels,
 };
 pub use label_map::{Label, LabelMap};
 pub use resample::{Interpolation, resample_labels_to, resample_labels_to_spacing, resample_to, resample_to_spacing};

@@ -84,6 +84,12 @@ pub enum Error {
         /// What the user can do.
         hint: &'static str,
     },
+    /// A network that cannot be looked into.
+    #[error("{network} cannot be looked into: only an MSNet has features, weights and an energy on its way")]
+    NotExplained {
+        /// The network, or what else the model is of.
+        network: String,
+    },
     /// There is no such device.
     #[error("no {0} device: {1}")]
     Device(&'static str, String),
@@ -104,6 +110,7 @@ impl Error {
                 Some(format!("give a {expected} that this program wrote; if it did, the file is damaged: train again"))
             }
             Self::Data { hint, .. } | Self::Unfit { hint, .. } | Self::Run { hint, .. } => Some((*hint).into()),
+            Self::NotExplained { .. } => Some("give a model that `fewmark train msnet` made".into()),
             Self::Device(..) => Some("leave out --device gpu to work on the CPU".into()),
             Self::Network(_) | Self::Classical(_) | Self::Setting { .. } | Self::Stopped => None,
         }

@@ -38,7 +38,7 @@ pub use dip_net::{DipNet, DipNetConfig, Upsampling};
 pub use error::ConfigError;
 pub use layers::Norm;
 pub use med3d::{Med3d, Med3dConfig};
-pub use msnet::{MsNet, MsNetConfig, RestrictV, Sharing};
+pub use msnet::{Energy, Explanation, MsNet, MsNetConfig, Pass, RestrictV, Sharing, Visit};
 pub use r2unet::{R2UNet, R2UNetConfig};
 pub use unet::{UNet, UNetConfig};
 pub use unet3d::{UNet3d, UNet3dConfig};

@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::ConfigError;
 use crate::layers::{average_pairs, kaiming, size};
 
+mod explain;
 #[cfg(test)]
 mod tests;
+
+pub use explain::{Energy, Explanation, Pass, Visit};
 
 /// Which parts of the network have weights of their own. The paper's parameter counts allow both, and are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

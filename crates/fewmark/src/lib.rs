@@ -5,6 +5,7 @@
 
 mod dip;
 mod error;
+pub mod explain;
 pub mod learned;
 mod marks;
 mod method;

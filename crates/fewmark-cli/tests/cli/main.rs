@@ -2,6 +2,7 @@
 
 mod convert;
 mod evaluate;
+mod explain;
 mod files;
 mod lab;
 mod methods;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use fewmark_image::{Error as FileError, write_atomically};
+use fewmark_image::{Error as FileError, Image, encode_png, write_atomically};
 
 use super::Chart;
 use crate::Error;
@@ -42,6 +42,14 @@ impl Png {
             return Err(Error::File { path: path.to_owned(), expected: "PNG picture", problem });
         }
         Ok(Self(bytes))
+    }
+
+    /// The picture of a 2-D image of 1 or 3 channels.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when PNG cannot hold it.
+    pub fn of(image: &Image) -> Result<Self, Error> {
+        Ok(Self(encode_png(image)?))
     }
 
     fn html(&self, alternative: &str) -> String {

@@ -11,6 +11,7 @@
 mod augmentation;
 mod cases;
 mod config;
+mod explain;
 mod losses;
 mod patch;
 mod predictor;
@@ -20,6 +21,7 @@ mod windows;
 pub use augmentation::Augmentation;
 pub use cases::{Case, Classes, check};
 pub use config::{LossConfig, SupervisedConfig};
+pub use explain::{Explained, Visited};
 pub use losses::supervised as loss;
 pub use predictor::{Prediction, Predictor};
 pub use task::{Outcome, held_out, train_on};

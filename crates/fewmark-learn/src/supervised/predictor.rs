@@ -19,7 +19,7 @@ use crate::model::{self, Header, Model, Summary};
 pub(super) const METHOD: &str = "supervised";
 
 /// Largest windows (x, y, z) unless the configuration names others, by the axes of a network's images.
-const WINDOWS: [[usize; 3]; 2] = [[1024, 1024, 1], [128, 128, 128]];
+pub(super) const WINDOWS: [[usize; 3]; 2] = [[1024, 1024, 1], [128, 128, 128]];
 
 /// A trained network and how it is used.
 #[derive(Debug)]
@@ -105,13 +105,8 @@ impl Predictor {
         image: &Image,
         progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<Prediction, Error> {
+        self.expect_fitting(image)?;
         let Settings { classes, config } = &self.settings;
-        let [channels, _] = config.network.channels();
-        if image.channels() != channels {
-            let problem = format!("the image has {} channels, the model is for {channels}", image.channels());
-            return Err(Error::Unfit { problem, hint: "give images like those the model was trained with" });
-        }
-        fits(image, config)?;
         let prepared = Prepared::new(image, &config.scaling)?;
         let (count, device) = (classes.count(), &self.device);
         let probabilities = match &self.network {
@@ -124,6 +119,25 @@ impl Predictor {
             labels: LabelMap::new(labels, geometry.clone())?,
             probabilities: Image::new(probabilities, count, geometry)?.with_stored(SampleType::F32),
         })
+    }
+
+    /// Whether the network can read an image.
+    pub(super) fn expect_fitting(&self, image: &Image) -> Result<(), Error> {
+        let config = &self.settings.config;
+        let [channels, _] = config.network.channels();
+        if image.channels() != channels {
+            let problem = format!("the image has {} channels, the model is for {channels}", image.channels());
+            return Err(Error::Unfit { problem, hint: "give images like those the model was trained with" });
+        }
+        fits(image, config)
+    }
+
+    pub(super) fn network(&self) -> &AnyNetwork {
+        &self.network
+    }
+
+    pub(super) fn device(&self) -> &Device {
+        &self.device
     }
 }
 
@@ -183,12 +197,8 @@ fn in_windows<const R: usize, N: Segmenter<R>>(
             return Err(Error::Stopped);
         }
         let rows = || rows(image.size, window, start);
-        let mut samples = Vec::with_capacity(image.channels * weight.len());
-        for channel in image.samples.chunks_exact(image.voxels()) {
-            rows().for_each(|(at, _)| samples.extend_from_slice(&channel[at..at + window[0]]));
-        }
         let dims = dims::<R>(1, image.channels, window);
-        let x = Tensor::from_data(TensorData::new(samples, dims), device);
+        let x = Tensor::from_data(TensorData::new(cut(image, start, window), dims), device);
         let p = averaged(network, x, config.mirrored_predictions);
         let p = p.into_data().convert::<f32>().try_to_vec::<f32>().expect("numbers that were just converted");
         for (p, sums) in p.chunks_exact(weight.len()).zip(sums.chunks_exact_mut(image.voxels())) {
@@ -205,6 +215,15 @@ fn in_windows<const R: usize, N: Segmenter<R>>(
         class.iter_mut().zip(&total).for_each(|(sum, total)| *sum /= total);
     }
     Ok(sums)
+}
+
+/// The samples of a window, `[channels, z, y, x]`.
+pub(super) fn cut(image: &Prepared, start: [usize; 3], window: [usize; 3]) -> Vec<f32> {
+    let mut samples = Vec::with_capacity(image.channels * window.iter().product::<usize>());
+    for channel in image.samples.chunks_exact(image.voxels()) {
+        rows(image.size, window, start).for_each(|(at, _)| samples.extend_from_slice(&channel[at..at + window[0]]));
+    }
+    samples
 }
 
 /// The rows of a window: where each begins in a channel of the image, and in the window.
