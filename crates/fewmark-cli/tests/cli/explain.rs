@@ -79,11 +79,7 @@ fn a_slice_of_a_volume_is_shown() {
 #[test]
 fn refused() {
     let lab = msnet();
-    let colours = Image::new(
-        (0..3).flat_map(|_| disc(0).samples().to_vec()).collect(),
-        3,
-        disc(0).geometry().clone(),
-    );
+    let colours = Image::new((0..3).flat_map(|_| disc(0).samples().to_vec()).collect(), 3, disc(0).geometry().clone());
     lab.write_image("colours.png", &colours.expect("three channels").with_stored(SampleType::U8));
     let mut refused = Refusals::new(&lab);
     let mut case = |what: &str, arguments: &[&str]| refused.case(what, &[&["explain"], arguments].concat());
