@@ -108,8 +108,8 @@ struct Level<const R: usize> {
 impl<const R: usize> MsNet<R> {
     /// What the network does with images `[batch, in_channels, ..]`: `u`, `v` and their energy on every grid, and the logits.
     ///
-    /// This is [`forward`](Self::forward) with everything kept and the energies computed, for networks without gradients. It takes
-    /// about three times as long.
+    /// This is [`forward`](Self::forward) with everything kept and the energies computed, for networks without gradients: the cycle
+    /// is written once more so that `forward` keeps nothing.
     ///
     /// # Panics
     /// As [`forward`](Self::forward).
@@ -204,7 +204,7 @@ impl<const R: usize> MsNet<R> {
     }
 }
 
-/// What a visit finds, which the [`Energy`] is a functional of `u` and `v` by.
+/// What a visit finds: the [`Energy`] as a functional of `u` and `v`.
 struct Functional<'a> {
     f: &'a [f32],
     rhs: &'a [f32],
