@@ -59,12 +59,12 @@ fn two_labelled_images_make_a_model_that_labels_a_third() {
 
     lab.ok(&["predict", "run/model.safetensors", "images", "-o", "masks", "--overlays"]);
     let scores = lab.json(&["evaluate", "masks/2.png", "labels/2.png", "--overlap-only", "--json"]);
-    let dice = |code: &str| {
+    let dice = |code: u64| {
         let labels = scores["cases"]["2"]["labels"].as_array().expect("labels were scored");
-        let label = labels.iter().find(|l| l["label"].to_string() == code).expect("the label was scored");
+        let label = labels.iter().find(|l| l["label"] == code).expect("the label was scored");
         label["scores"]["dice"].as_f64().expect("a number")
     };
-    assert!(dice("128") > 0.85 && dice("255") > 0.85, "{scores}");
+    assert!(dice(128) > 0.85 && dice(255) > 0.85, "{scores}");
     assert!(lab.path("masks/2-overlay.png").exists());
 
     lab.ok(&["segment", "images/2.png", "--model", "run/model.safetensors", "-o", "again.png"]);

@@ -62,10 +62,16 @@ impl Predictor {
     /// [`Error::NotExplained`] for other networks, as [`predict`](Self::predict) for images that do not fit, [`Error::Image`] for a
     /// slice outside the image and where there is too little memory.
     pub fn explain(&self, image: &Image, z: Option<usize>) -> Result<Explained, Error> {
+        let refused = Err(Error::NotExplained { network: self.config().network.name().into() });
         match self.network() {
-            AnyNetwork::Flat(Network2d::MsNet(network)) => self.explained(network, image, z),
-            AnyNetwork::Solid(Network3d::MsNet(network)) => self.explained(network, image, z),
-            _ => Err(Error::NotExplained { network: self.config().network.name().into() }),
+            AnyNetwork::Flat(network) => match &**network {
+                Network2d::MsNet(network) => self.explained(network, image, z),
+                _ => refused,
+            },
+            AnyNetwork::Solid(network) => match &**network {
+                Network3d::MsNet(network) => self.explained(network, image, z),
+                _ => refused,
+            },
         }
     }
 
@@ -188,9 +194,9 @@ mod tests {
         let (_, classes) = check(&[case], &config).unwrap();
         let device = Device::flex();
         let network = if config.network.rank() == 4 {
-            AnyNetwork::Flat(Network2d::of(&config.network, &device).unwrap())
+            AnyNetwork::flat(Network2d::of(&config.network, &device).unwrap())
         } else {
-            AnyNetwork::Solid(Network3d::of(&config.network, &device).unwrap())
+            AnyNetwork::solid(Network3d::of(&config.network, &device).unwrap())
         };
         Predictor::new(network, Settings { classes, config }, device)
     }

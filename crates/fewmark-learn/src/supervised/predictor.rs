@@ -32,8 +32,18 @@ pub struct Predictor {
 /// A network of either rank.
 #[derive(Debug)]
 pub(super) enum AnyNetwork {
-    Flat(Network2d),
-    Solid(Network3d),
+    Flat(Box<Network2d>),
+    Solid(Box<Network3d>),
+}
+
+impl AnyNetwork {
+    pub(super) fn flat(network: Network2d) -> Self {
+        Self::Flat(Box::new(network))
+    }
+
+    pub(super) fn solid(network: Network3d) -> Self {
+        Self::Solid(Box::new(network))
+    }
 }
 
 /// How a model works.
@@ -64,9 +74,9 @@ impl Predictor {
     pub fn load(model: Model, device: Device) -> Result<Self, Error> {
         let settings: Settings = model.config()?;
         let network = if settings.config.axes() == 2 {
-            AnyNetwork::Flat(model.into_network(Network2d::of(&settings.config.network, &device)?)?)
+            AnyNetwork::flat(model.into_network(Network2d::of(&settings.config.network, &device)?)?)
         } else {
-            AnyNetwork::Solid(model.into_network(Network3d::of(&settings.config.network, &device)?)?)
+            AnyNetwork::solid(model.into_network(Network3d::of(&settings.config.network, &device)?)?)
         };
         Ok(Self { network, settings, device })
     }
@@ -79,8 +89,8 @@ impl Predictor {
         let config = serde_json::to_value(&self.settings).expect("settings are plain numbers and names");
         let header = Header { method: METHOD.into(), config, training, version: env!("CARGO_PKG_VERSION").into() };
         match &self.network {
-            AnyNetwork::Flat(network) => model::write(path, &header, network),
-            AnyNetwork::Solid(network) => model::write(path, &header, network),
+            AnyNetwork::Flat(network) => model::write(path, &header, &**network),
+            AnyNetwork::Solid(network) => model::write(path, &header, &**network),
         }
     }
 
@@ -110,8 +120,12 @@ impl Predictor {
         let prepared = Prepared::new(image, &config.scaling)?;
         let (count, device) = (classes.count(), &self.device);
         let probabilities = match &self.network {
-            AnyNetwork::Flat(network) => probabilities::<4, _>(network, &prepared, count, config, device, progress)?,
-            AnyNetwork::Solid(network) => probabilities::<5, _>(network, &prepared, count, config, device, progress)?,
+            AnyNetwork::Flat(network) => {
+                probabilities::<4, Network2d>(network, &prepared, count, config, device, progress)?
+            }
+            AnyNetwork::Solid(network) => {
+                probabilities::<5, Network3d>(network, &prepared, count, config, device, progress)?
+            }
         };
         let labels = likeliest(&probabilities, count).into_iter().map(|class| classes.code(class)).collect();
         let geometry = image.geometry().clone();

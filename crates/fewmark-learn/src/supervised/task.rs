@@ -64,9 +64,9 @@ pub fn train_on(
     let config = SupervisedConfig { network, ..config.clone() };
     let settings = Settings { classes, config };
     let (network, trained) = if settings.config.axes() == 2 {
-        train_network::<4, Network2d>(cases, &settings, device, run, observe)?.split(AnyNetwork::Flat)
+        train_network::<4, Network2d>(cases, &settings, device, run, observe)?.split(AnyNetwork::flat)
     } else {
-        train_network::<5, Network3d>(cases, &settings, device, run, observe)?.split(AnyNetwork::Solid)
+        train_network::<5, Network3d>(cases, &settings, device, run, observe)?.split(AnyNetwork::solid)
     };
     let Trained { iterations, seconds, loss, reason, .. } = trained;
     Ok(Outcome { predictor: Predictor::new(network, settings, device.clone()), iterations, seconds, loss, reason })

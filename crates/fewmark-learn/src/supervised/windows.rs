@@ -5,7 +5,8 @@ pub(super) fn starts(size: [usize; 3], window: [usize; 3]) -> Vec<[usize; 3]> {
     let along: [Vec<usize>; 3] = std::array::from_fn(|a| {
         let room = size[a].saturating_sub(window[a]);
         let steps = room.div_ceil((window[a] / 2).max(1));
-        (0..=steps).map(|step| if steps == 0 { 0 } else { step * room / steps }).collect()
+        // Without room there is one step, at 0.
+        (0..=steps).map(|step| step * room / steps.max(1)).collect()
     });
     let [xs, ys, zs] = &along;
     zs.iter().flat_map(|&z| ys.iter().flat_map(move |&y| xs.iter().map(move |&x| [x, y, z]))).collect()

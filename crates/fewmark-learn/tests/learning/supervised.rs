@@ -102,7 +102,7 @@ fn the_best_network_of_the_validations_is_kept() {
 #[test]
 fn labels_that_cannot_be_learned_from_are_refused_before_work_begins() {
     let refused = |cases: &[Case], config: SupervisedConfig| {
-        let error = trained(&config, cases).err().expect("it is refused");
+        let error = trained(&config, cases).expect_err("it is refused");
         assert!(error.hint().is_some(), "{error}");
         error.to_string()
     };
