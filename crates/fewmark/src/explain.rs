@@ -23,7 +23,8 @@ const COLUMNS: usize = 6;
 /// What the MSNet of a model file does with an image, of a volume with its slice `z`, or else the middle one.
 ///
 /// # Errors
-/// [`Error::Learn`] when the file cannot be read, is no model, or that of another network, and as [`Predictor::explain`].
+/// [`Error::Learn`] when the file cannot be read, is no model, or that of another network, and as
+/// [`Predictor::explain`].
 pub fn explain(path: impl AsRef<Path>, image: &Image, z: Option<usize>, compute: Compute) -> Result<Explained, Error> {
     let model = model::read(path)?;
     if model.header.method != "supervised" {
@@ -71,8 +72,8 @@ fn answer(explained: &Explained, frame: Frame) -> Result<Section, Error> {
     };
     Ok(Section::new("The answer")
         .text(&format!(
-            "A line surrounds each label. The probabilities, from 0 (black) to 1 (white), sum to 1 in every pixel; the label is the \
-             likeliest one.{mirrored} The rest of this page shows how the network gets there."
+            "A line surrounds each label. The probabilities, from 0 (black) to 1 (white), sum to 1 in every pixel; \
+             the label is the likeliest one.{mirrored} The rest of this page shows how the network gets there."
         ))
         .pictures([(Png::of(&contours)?, "what the network finds")])
         .pictures(pictures))
@@ -83,23 +84,24 @@ fn reading(explained: &Explained) -> Section {
     let grids = explained.config.grids;
     Section::new("What is shown")
         .text(&format!(
-            "This network (MSNet) is an unrolled solver. The Mumford-Shah model describes an image by functions, one for each kind of \
-             region, which are close to the image in their regions and smooth, and by regions with short outlines. Closeness, smoothness \
-             and outlines are terms of an energy; the best description has the lowest. The network works on such an energy with \
-             {channels} functions u, called features, and {channels} weights v in the place of regions, with operators that it has \
-             learned instead of derivatives."
+            "This network (MSNet) is an unrolled solver. The Mumford-Shah model describes an image by functions, one \
+             for each kind of region, which are close to the image in their regions and smooth, and by regions with \
+             short outlines. Closeness, smoothness and outlines are terms of an energy; the best description has the \
+             lowest. The network works on such an energy with {channels} functions u, called features, and {channels} \
+             weights v in the place of regions, with operators that it has learned instead of derivatives."
         ))
         .text(&format!(
-            "u, the features: a convolution makes {channels} pictures f of the image, and each channel of u is a simplified version of \
-             one of them. v, the weights: for every pixel and channel a share between 0 and 1, which sum to 1 in a pixel{}. They say which \
-             features describe the pixel. Channels are not classes: kinds of region that the network found useful, from which \
-             two last convolutions read the classes.",
+            "u, the features: a convolution makes {channels} pictures f of the image, and each channel of u is a \
+             simplified version of one of them. v, the weights: for every pixel and channel a share between 0 and 1, \
+             which sum to 1 in a pixel{}. They say which features describe the pixel. Channels are not classes: kinds \
+             of region that the network found useful, from which two last convolutions read the classes.",
             if explained.config.softmax_groups > 1 { " over each group of channels" } else { "" }
         ))
         .text(&format!(
-            "There are {grids} grids, each half as fine as the one before. The network visits them from the finest to the coarsest, where a \
-             few steps reach across the image, and back. In a visit it improves u for the given v, and then v for that u. On the \
-             way down the coarser grids are told what the finer ones have still to solve; on the way up these are corrected by what was found."
+            "There are {grids} grids, each half as fine as the one before. The network visits them from the finest to \
+             the coarsest, where a few steps reach across the image, and back. In a visit it improves u for the given \
+             v, and then v for that u. On the way down the coarser grids are told what the finer ones have still to \
+             solve; on the way up these are corrected by what was found."
         ))
 }
 
@@ -125,11 +127,12 @@ fn visits(explained: &Explained, frame: Frame) -> Result<Section, Error> {
     }
     Ok(Section::new("Visit by visit")
         .text(&format!(
-            "Read from top to bottom. Squares are the pixels of the grid. Each picture of u goes from its own smallest value \
-             (black) to its own largest (white), so shapes can be compared and brightness cannot; shown are the {DRAWN} channels that vary \
-             most at the end. Colours stand for channels, the same everywhere on this page. The share shows how sure the \
-             network is: white where one channel has it all, dark where many channels share the pixel. Frames along the border come from \
-             the zeros that convolutions see outside the image."
+            "Read from top to bottom. Squares are the pixels of the grid. Each picture of u goes from its own \
+             smallest value (black) to its own largest (white), so shapes can be compared and brightness cannot; shown \
+             are the {DRAWN} channels that vary most at the end. Colours stand for channels, the same everywhere on \
+             this page. The share shows how sure the network is: white where one channel has it all, dark where many \
+             channels share the pixel. Frames along the border come from the zeros that convolutions see outside the \
+             image."
         ))
         .text(&saturation(explained))
         .grid(&columns, rows))
@@ -143,9 +146,9 @@ fn saturation(explained: &Explained) -> String {
         return format!("In none of the {all} visits is v saturated, so each of them can still be trained.");
     }
     format!(
-        "In {saturated} of the {all} visits v is saturated: one channel has all of nearly every pixel, so that v hardly reacts to u, \
-         and training hardly changes what comes before it. Where the answer is bad too, train again with a smaller \
-         training.learning_rate or a larger network.eps."
+        "In {saturated} of the {all} visits v is saturated: one channel has all of nearly every pixel, so that v \
+         hardly reacts to u, and training hardly changes what comes before it. Where the answer is bad too, train \
+         again with a smaller training.learning_rate or a larger network.eps."
     )
 }
 
@@ -178,16 +181,17 @@ fn energies(explained: &Explained) -> Section {
     });
     Section::new("The energy")
         .text(
-            "What a visit works on, per pixel of its grid. Data: how far the features are from f, where their share is large. \
-             Smoothness: how rough the learned operator finds them there. Entropy: lowest where channels share a pixel evenly, 0 \
-             where one has it all. Coupling: the learned price of the neighbourhood, in the place of the length of the outlines. Source: what other grids \
-             ask of this one.",
+            "What a visit works on, per pixel of its grid. Data: how far the features are from f, where their share \
+             is large. Smoothness: how rough the learned operator finds them there. Entropy: lowest where channels \
+             share a pixel evenly, 0 where one has it all. Coupling: the learned price of the neighbourhood, in the \
+             place of the length of the outlines. Source: what other grids ask of this one.",
         )
         .text(
-            "The update of v finds the lowest energy that any v has for that u: the line after it never lies above the one before. The \
-             update of u follows learned operators that need not be the slope of this energy, so the energy may rise there: such \
-             a step was learned for the answer and not for the energy. Energies of different visits are of different problems: compare \
-             the three lines at one visit rather than one line across visits.",
+            "The update of v finds the lowest energy that any v has for that u: the line after it never lies above \
+             the one before. The update of u follows learned operators that need not be the slope of this energy, so \
+             the energy may rise there: such a step was learned for the answer and not for the energy. Energies of \
+             different visits are of different problems: compare the three lines at one visit rather than one line \
+             across visits.",
         )
         .charts([totals, terms])
         .table(&head, rows)
@@ -212,9 +216,9 @@ fn channels(explained: &Explained, frame: Frame) -> Result<Section, Error> {
         std::iter::once((channel + 1).to_string()).chain(shares).collect::<Vec<_>>()
     });
     let mut section = Section::new("Channel by channel").text(
-        "Features and weights at the end of the last visit, the shares in the colour of their channel, from 0 (black) to 1. The table \
-         has the mean share of each channel in the pixels of each label that was found: a channel with a large number in one column \
-         speaks for that label, one with like numbers in all says little by itself.",
+        "Features and weights at the end of the last visit, the shares in the colour of their channel, from 0 (black) \
+         to 1. The table has the mean share of each channel in the pixels of each label that was found: a channel with \
+         a large number in one column speaks for that label, one with like numbers in all says little by itself.",
     );
     for from in (0..v.channels()).step_by(COLUMNS) {
         let channels = from..(from + COLUMNS).min(v.channels());
