@@ -77,17 +77,19 @@ pub fn gaussian(f: &[f32], grid: &Grid, sigma: f64) -> Result<Vec<f32>, Error> {
         return Ok(out);
     }
     for axis in grid.axes() {
-        out = convolve(&out, grid, axis, &gaussian_kernel(sigma / grid.spacing[axis]));
+        let kernel: Vec<f32> =
+            gaussian_kernel(sigma / grid.spacing[axis]).iter().map(|&weight| weight as f32).collect();
+        out = convolve(&out, grid, axis, &kernel);
     }
     Ok(out)
 }
 
 /// One half of the kernel, the centre first; the whole sums to 1.
-fn gaussian_kernel(sigma: f64) -> Vec<f32> {
+pub(crate) fn gaussian_kernel(sigma: f64) -> Vec<f64> {
     let radius = (4.0 * sigma + 0.5) as usize;
     let kernel: Vec<f64> = (0..=radius).map(|k| (-0.5 * (k as f64 / sigma).powi(2)).exp()).collect();
     let sum = 2.0 * kernel.iter().sum::<f64>() - kernel[0];
-    kernel.iter().map(|weight| (weight / sum) as f32).collect()
+    kernel.iter().map(|weight| weight / sum).collect()
 }
 
 /// Convolves with a symmetric kernel along one axis.
@@ -128,7 +130,7 @@ fn add_shifts<'a>(row: &mut [f32], kernel: &[f32], shifted: impl Fn(isize) -> &'
 }
 
 /// The position in `0..n` that stands for `i` in a line continued by reflection about its edges.
-fn reflect(i: isize, n: usize) -> usize {
+pub(crate) fn reflect(i: isize, n: usize) -> usize {
     let n = n as isize;
     let i = i.rem_euclid(2 * n);
     if i < n { i as usize } else { (2 * n - 1 - i) as usize }

@@ -98,6 +98,22 @@ fn clusters_end_at_a_step() {
     }
 }
 
+/// Samples from 0 on that look random, of `bits` bits.
+fn noise(grid: &Grid, seed: u64, bits: u32) -> Vec<f32> {
+    let sample = |i: u64| ((i ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - bits)) as f32;
+    (0..grid.len() as u64).map(sample).collect()
+}
+
+/// The mask of each superpixel, once it is sure that they are numbered in the order of their first voxels.
+fn masks_in_order(found: &[u32]) -> Vec<Vec<bool>> {
+    let mut next = 0;
+    for &label in found {
+        assert!(label <= next, "superpixel {label} comes before {next}");
+        next = next.max(label + 1);
+    }
+    (0..next).map(|label| found.iter().map(|&l| l == label).collect()).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -109,17 +125,10 @@ proptest! {
         seed: u64,
     ) {
         let grid = Grid::unit(size);
-        let image: Vec<f32> =
-            (0..grid.len() as u64).map(|i| ((i ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 50) as f32).collect();
+        let image = noise(&grid, seed, 14);
         let params = FelzenszwalbParams { scale, min_size, ..FelzenszwalbParams::default() };
         let found = felzenszwalb(&image, &grid, &params).unwrap();
-        let mut next = 0;
-        for &label in &found {
-            prop_assert!(label <= next);
-            next = next.max(label + 1);
-        }
-        for label in 0..next {
-            let mask: Vec<bool> = found.iter().map(|&l| l == label).collect();
+        for mask in masks_in_order(&found) {
             prop_assert!(mask.iter().filter(|&&m| m).count() >= min_size.min(grid.len()));
             prop_assert_eq!(Components::of(&mask, &grid, Connectivity::Corner).count(), 1);
         }
@@ -133,17 +142,10 @@ proptest! {
         seed: u64,
     ) {
         let grid = Grid { size, spacing: [1.0, 0.7, 2.5] };
-        let image: Vec<f32> =
-            (0..grid.len() as u64).map(|i| ((i ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as f32).collect();
+        let image = noise(&grid, seed, 8);
         let params = SlicParams { segments, compactness, iterations: 3, ..SlicParams::default() };
         let found = slic(&image, &grid, &params).unwrap();
-        let mut next = 0;
-        for &label in &found {
-            prop_assert!(label <= next);
-            next = next.max(label + 1);
-        }
-        for label in 0..next {
-            let mask: Vec<bool> = found.iter().map(|&l| l == label).collect();
+        for mask in masks_in_order(&found) {
             prop_assert_eq!(Components::of(&mask, &grid, Connectivity::Face).count(), 1);
         }
     }

@@ -1,8 +1,11 @@
-//! Smoothing with a Gaussian.
+//! Smoothing with a Gaussian in double precision, as scikit-image does before it sorts differences: with single precision many of them
+//! would be equal, and the partition another one. [`crate::edge::gaussian`] is for everything else.
 
 use rayon::prelude::*;
 
 use fewmark_grid::Grid;
+
+use crate::edge::{gaussian_kernel, reflect};
 
 /// The channels of an image, `[channels, z, y, x]`, each [smoothed](smooth).
 pub(super) fn smoothed(samples: &[f32], grid: &Grid, sigma: f64) -> Vec<Vec<f64>> {
@@ -22,7 +25,7 @@ fn smooth(field: &mut Vec<f64>, grid: &Grid, sigma: f64) {
     if sigma == 0.0 {
         return;
     }
-    let kernel = kernel(sigma);
+    let kernel = gaussian_kernel(sigma);
     // From the slowest axis on, as SciPy does.
     for axis in [2, 1, 0] {
         let n = grid.size[axis];
@@ -34,7 +37,7 @@ fn smooth(field: &mut Vec<f64>, grid: &Grid, sigma: f64) {
         field.par_iter_mut().enumerate().with_min_len(4096).for_each(|(i, to)| {
             let at = i / stride % n;
             let line = i - at * stride;
-            let sample = |offset: isize| from[line + mirrored(at as isize + offset, n) * stride];
+            let sample = |offset: isize| from[line + reflect(at as isize + offset, n) * stride];
             // The middle first, then pairs from the outside in: the order in which SciPy adds.
             let reach = (kernel.len() - 1) as isize;
             let mut sum = sample(0) * kernel[0];
@@ -44,21 +47,6 @@ fn smooth(field: &mut Vec<f64>, grid: &Grid, sigma: f64) {
             *to = sum;
         });
     }
-}
-
-/// The weights of a Gaussian from its middle outwards.
-fn kernel(sigma: f64) -> Vec<f64> {
-    let reach = (4.0 * sigma + 0.5) as usize;
-    let raw: Vec<f64> = (0..=reach).map(|i| (-0.5 * (i as f64 / sigma).powi(2)).exp()).collect();
-    let sum = raw[0] + 2.0 * raw[1..].iter().sum::<f64>();
-    raw.into_iter().map(|w| w / sum).collect()
-}
-
-/// The voxel that a place beyond the border stands for.
-fn mirrored(at: isize, n: usize) -> usize {
-    let period = 2 * n as isize;
-    let at = at.rem_euclid(period);
-    if at < n as isize { at as usize } else { (period - 1 - at) as usize }
 }
 
 #[cfg(test)]
@@ -74,13 +62,8 @@ mod tests {
         let mut point = vec![0.0; 45];
         point[2 * 9 + 4] = 1.0;
         smooth(&mut point, &grid, 0.5);
-        let k = kernel(0.5);
+        let k = gaussian_kernel(0.5);
         assert!((point[2 * 9 + 5] - k[0] * k[1]).abs() < 1e-15);
         assert!((point.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn places_beyond_the_border_are_mirrored() {
-        assert_eq!([-2, -1, 0, 3, 4, 5, 9].map(|at| mirrored(at, 4)), [1, 0, 0, 3, 3, 2, 1]);
     }
 }

@@ -144,7 +144,6 @@ impl DipConfig {
     /// [`Error::Setting`], [`Error::Classical`] or [`Error::Network`] for the first one that is not.
     pub fn check(&self) -> Result<(), Error> {
         self.training.check()?;
-        self.training.check()?;
         // Making a network checks its numbers; its weights are not drawn before they are used.
         self.network.init(&Device::flex())?;
         self.prior.init(&Device::flex())?;

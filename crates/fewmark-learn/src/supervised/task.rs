@@ -22,7 +22,7 @@ const FEWEST_TO_SPLIT: usize = 20;
 /// What a training came to.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The network with the best validation, or after the last step where nothing was held out.
+    /// The network with the best validation, or after the last step where nothing was held out or no run folder kept it.
     pub predictor: Predictor,
     /// Steps taken.
     pub iterations: u64,
@@ -40,7 +40,7 @@ pub fn held_out(cases: usize, config: &SupervisedConfig) -> Vec<usize> {
     let mut random = random_of(config.training.seed, 0);
     let mut left: Vec<usize> = (0..cases).collect();
     let mut held: Vec<usize> =
-        (0..count.min(cases - 1)).map(|_| left.swap_remove(random.random_range(0..left.len()))).collect();
+        (0..count.min(cases.saturating_sub(1))).map(|_| left.swap_remove(random.random_range(0..left.len()))).collect();
     held.sort_unstable();
     held
 }
