@@ -2,6 +2,7 @@
 //! figure comes from.
 
 pub mod cases;
+pub mod fewshot;
 pub mod labelled;
 pub mod learned;
 pub mod results;

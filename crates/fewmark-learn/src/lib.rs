@@ -10,9 +10,11 @@ pub mod dataset;
 mod device;
 pub mod dip;
 mod error;
+pub mod fewshot;
 pub mod model;
 pub mod report;
 mod run;
+pub mod superpixels;
 pub mod supervised;
 mod tensor_file;
 mod training;
@@ -22,5 +24,6 @@ pub use device::{Compute, init_seeded};
 pub use error::Error;
 pub use run::{Run, RunState};
 pub use training::{
-    Event, Loss, Observer, Picture, Plan, Schedule, Step, StopReason, Task, Trained, Validation, random_of, train,
+    Event, Loss, Observer, Optimizer, Picture, Plan, Schedule, Step, StopReason, Task, Trained, Validation, random_of,
+    train,
 };

@@ -52,6 +52,12 @@ pub enum ConfigError {
         /// Groups asked for
         groups: usize,
     },
+    /// A residual network of a depth that there is none of
+    #[error("depth must be 18, 34, 50 or 101, got {depth}")]
+    Depth {
+        /// Layers asked for
+        depth: usize,
+    },
     /// The way down and the way up have not as many scales
     #[error("down and up must have as many scales, got {down} and {up}")]
     Scales {

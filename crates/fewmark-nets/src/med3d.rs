@@ -1,14 +1,14 @@
 //! Med3D: a residual network for volumes with a decoder of transposed convolutions.
 
 use burn::module::{Initializer, Module};
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor};
 use fewmark_conv::Activation;
 use fewmark_conv::nn::{BatchNorm, BatchNormConfig, Conv, ConvConfig, ConvTranspose, ConvTransposeConfig};
 use fewmark_conv::ops::{PoolOptions, max_pool};
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
-use crate::layers::{ConvNorm, Style, cut, size};
+use crate::layers::{ConvNorm, ResidualBlock, Style, cut, size};
 
 /// Stages: channels, stride, dilation of the first convolution.
 const STAGES: [[usize; 3]; 4] = [[64, 1, 1], [128, 2, 1], [256, 1, 2], [512, 1, 4]];
@@ -57,7 +57,12 @@ impl Med3dConfig {
         let merge = ConvConfig::new(DECODER, [3; 3]).with_padding([1; 3]);
         Ok(Med3d {
             stem: style.conv_norm(&stem, device),
-            stages: inputs.zip(STAGES).map(|(input, stage)| Block::new(input, stage, &style, device)).collect(),
+            stages: inputs
+                .zip(STAGES)
+                .map(|(input, [channels, stride, dilation])| {
+                    ResidualBlock::new([input, channels], stride, [dilation, 1], &style, device)
+                })
+                .collect(),
             upsampling: (0..HALVINGS)
                 .map(|up| Doubling::new([if up == 0 { deepest } else { DECODER[0] }, DECODER[0]], device))
                 .collect(),
@@ -86,7 +91,7 @@ impl Med3dConfig {
 #[derive(Module, Debug)]
 pub struct Med3d {
     stem: ConvNorm<5>,
-    stages: Vec<Block>,
+    stages: Vec<ResidualBlock<5>>,
     upsampling: Vec<Doubling>,
     merge: ConvNorm<5>,
     out: Conv<5>,
@@ -113,39 +118,6 @@ impl Med3d {
             x = cut(x, std::array::from_fn(|axis| read(whole[axis]).min(here[axis])));
         }
         self.out.forward(cut(self.merge.forward(x, Activation::Relu), whole))
-    }
-}
-
-/// A residual block.
-#[derive(Module, Debug)]
-struct Block {
-    first: ConvNorm<5>,
-    second: ConvNorm<5>,
-    shortcut: Option<ConvNorm<5>>,
-}
-
-impl Block {
-    fn new(input: usize, [output, stride, dilation]: [usize; 3], style: &Style, device: &Device) -> Self {
-        let first = ConvConfig::new([input, output], [3; 3])
-            .with_stride([stride; 3])
-            .with_dilation([dilation; 3])
-            .with_padding([dilation; 3]);
-        let second = ConvConfig::new([output; 2], [3; 3]).with_padding([1; 3]);
-        let shortcut = ConvConfig::new([input, output], [1; 3]).with_stride([stride; 3]);
-        Self {
-            first: style.conv_norm(&first, device),
-            second: style.conv_norm(&second, device),
-            shortcut: (input != output || stride > 1).then(|| style.conv_norm(&shortcut, device)),
-        }
-    }
-
-    fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let y = self.second.forward(self.first.forward(x.clone(), Activation::Relu), Activation::None);
-        let around = match &self.shortcut {
-            Some(shortcut) => shortcut.forward(x, Activation::None),
-            None => x,
-        };
-        activation::relu(y + around)
     }
 }
 

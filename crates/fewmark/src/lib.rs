@@ -14,7 +14,6 @@ pub mod phantom;
 pub mod registry;
 pub mod selective;
 pub mod simulate;
-pub mod superpixels;
 mod supervised;
 pub mod training;
 
@@ -23,6 +22,7 @@ pub use fewmark_classical as classical;
 pub use fewmark_image as image;
 pub use fewmark_image::{Dimension, Geometry, Image, LabelMap};
 pub use fewmark_learn as learn;
+pub use fewmark_learn::superpixels;
 pub use fewmark_metrics as metrics;
 pub use fewmark_nets as nets;
 pub use marks::{Marks, Space, VoxelMarks};

@@ -6,6 +6,6 @@ mod task;
 mod train;
 
 pub(crate) use checkpoint::Checkpoint;
-pub use plan::{Plan, Schedule, random_of};
+pub use plan::{Optimizer, Plan, Schedule, random_of};
 pub use task::{Event, Loss, Observer, Picture, Step, Task, Validation};
 pub use train::{StopReason, Trained, train};

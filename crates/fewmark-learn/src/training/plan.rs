@@ -24,6 +24,10 @@ pub struct Plan {
     pub step_every: u64,
     /// What the learning rate is multiplied by at each fall of the schedule `step`.
     pub step_factor: f64,
+    /// How gradients become steps.
+    pub optimizer: Optimizer,
+    /// Decay of the sum of gradients of stochastic gradient descent.
+    pub momentum: f64,
     /// Decay of Adam's mean gradient.
     pub beta_1: f64,
     /// Decay of Adam's mean squared gradient.
@@ -54,6 +58,8 @@ impl Default for Plan {
             schedule: Schedule::Constant,
             step_every: 200,
             step_factor: 0.8,
+            optimizer: Optimizer::Adam,
+            momentum: 0.9,
             beta_1: 0.9,
             beta_2: 0.999,
             epsilon: 1e-8,
@@ -65,6 +71,16 @@ impl Default for Plan {
             snapshots: 0,
         }
     }
+}
+
+/// How gradients become steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Optimizer {
+    /// Adam (Kingma and Ba 2015).
+    Adam,
+    /// Stochastic gradient descent with momentum: `v <- momentum v + g`, `p <- p - rate v`.
+    Sgd,
 }
 
 /// How the learning rate falls.
@@ -119,7 +135,9 @@ impl Plan {
                 return failed(name, &x, "a positive number");
             }
         }
-        for (name, x) in [("training.beta_1", self.beta_1), ("training.beta_2", self.beta_2)] {
+        for (name, x) in
+            [("training.momentum", self.momentum), ("training.beta_1", self.beta_1), ("training.beta_2", self.beta_2)]
+        {
             if !(0.0..1.0).contains(&x) {
                 return failed(name, &x, "at least 0 and less than 1");
             }

@@ -4,11 +4,13 @@ use std::time::Instant;
 
 use burn::grad_clipping::GradientClippingConfig;
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::decay::WeightDecayConfig;
+use burn::optim::momentum::MomentumConfig;
+use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
 use fewmark_conv::optim::AdamConfig;
 
 use super::task::{Event, Loss, Observer, Step, Task};
-use super::{Checkpoint, Plan, random_of};
+use super::{Checkpoint, Optimizer, Plan, random_of};
 use crate::{Error, Run};
 
 /// Why a training ended.
@@ -38,7 +40,7 @@ pub struct Trained<M> {
     pub reason: StopReason,
 }
 
-/// Trains a network with Adam.
+/// Trains a network.
 ///
 /// With a [`Run`] the training goes on where that run is, and its state is kept there; without, nothing is kept. When `observe`
 /// breaks, the training ends after a checkpoint.
@@ -89,13 +91,30 @@ pub fn train<T: Task>(
     Ok(Trained { network, iterations: iteration, seconds, loss, best, reason })
 }
 
+/// The optimiser of a plan, without state.
+fn optimizer(plan: &Plan) -> ModuleOptimizer {
+    let clipping = (plan.clip > 0.0).then_some(GradientClippingConfig::Norm(plan.clip as f32));
+    match plan.optimizer {
+        Optimizer::Adam => {
+            let [beta_1, beta_2, epsilon, weight_decay] =
+                [plan.beta_1, plan.beta_2, plan.epsilon, plan.weight_decay].map(|number| number as f32);
+            let adam = AdamConfig::new().with_beta_1(beta_1).with_beta_2(beta_2).with_epsilon(epsilon);
+            adam.with_weight_decay(weight_decay).with_grad_clipping(clipping).init()
+        }
+        Optimizer::Sgd => {
+            let momentum = MomentumConfig { momentum: plan.momentum, dampening: 0.0, nesterov: false };
+            SgdConfig::new()
+                .with_momentum(Some(momentum))
+                .with_weight_decay(Some(WeightDecayConfig::new(plan.weight_decay as f32)))
+                .with_gradient_clipping(clipping)
+                .init()
+        }
+    }
+}
+
 /// A fresh start, or where the run is.
 fn start<M: Module>(network: M, plan: &Plan, run: Option<&mut Run>) -> Result<(Checkpoint, M, ModuleOptimizer), Error> {
-    let [beta_1, beta_2, epsilon, weight_decay] =
-        [plan.beta_1, plan.beta_2, plan.epsilon, plan.weight_decay].map(|number| number as f32);
-    let adam = AdamConfig::new().with_beta_1(beta_1).with_beta_2(beta_2).with_epsilon(epsilon);
-    let clipping = (plan.clip > 0.0).then_some(GradientClippingConfig::Norm(plan.clip as f32));
-    let optimizer = adam.with_weight_decay(weight_decay).with_grad_clipping(clipping).init();
+    let optimizer = optimizer(plan);
     let fresh = Checkpoint::default();
     let Some(run) = run else { return Ok((fresh, network, optimizer)) };
     let (at, network, optimizer) = match run.checkpoint() {

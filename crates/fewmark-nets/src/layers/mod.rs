@@ -3,6 +3,7 @@
 mod conv_norm;
 mod dropout;
 mod resample;
+mod residual;
 mod u_shape;
 
 use burn::module::Initializer;
@@ -11,6 +12,7 @@ pub use conv_norm::Norm;
 pub(crate) use conv_norm::{ConvNorm, NormLayer, Style};
 pub(crate) use dropout::Dropout;
 pub(crate) use resample::{average_pairs, centre_crop, cut, max_pairs, repeat_twice, size};
+pub(crate) use residual::{Bottleneck, ResidualBlock};
 pub(crate) use u_shape::{LEVELS, UShape};
 
 /// Uniform weights with standard deviation `gain / sqrt(fan_in)`.

@@ -1,6 +1,7 @@
 //! Trainings as a user starts them: files in, a run folder with a model and a report out.
 
 mod dip;
+mod fewshot;
 mod supervised;
 
 use std::path::PathBuf;
@@ -54,6 +55,9 @@ pub struct Trained {
 /// The name of the training of Deep-Image-Prior networks.
 const DIP: &str = "dip";
 
+/// The name of the training of encoders for few-shot segmentation.
+const FEWSHOT: &str = "fewshot";
+
 /// Short for the one of two architectures that the images are for.
 const MSNET: &str = "msnet";
 
@@ -62,7 +66,7 @@ const PRESET: (&str, &str) = ("preset", "paper");
 
 /// Everything that can be trained.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    [DIP, MSNET].into_iter().chain(Architecture::names())
+    [DIP, FEWSHOT, MSNET].into_iter().chain(Architecture::names())
 }
 
 /// What has to be given beside the images.
@@ -82,6 +86,7 @@ fn presets(train: &str, paper: bool) -> Result<toml::Table, Error> {
     match train {
         DIP if paper => Err(Error::Setting(format!("the training of {DIP} has no presets"))),
         DIP => Ok(dip::defaults()),
+        FEWSHOT => Ok(fewshot::defaults(paper)),
         MSNET => supervised::defaults("msnet-2d", paper),
         name if Architecture::names().any(|known| known == name) => supervised::defaults(name, paper),
         name => Err(Error::UnknownTraining { name: name.into(), nearest: nearest(name, names()) }),

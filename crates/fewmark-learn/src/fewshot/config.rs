@@ -1,0 +1,211 @@
+//! Everything that decides a training, with its source.
+
+use fewmark_classical::superpixels::FelzenszwalbParams;
+use fewmark_nets::{EncoderConfig, PrototypeHead, ResNetConfig};
+use serde::{Deserialize, Serialize};
+
+use super::Augmentation;
+use crate::superpixels::{Partition, SuperpixelParams};
+use crate::{Error, Optimizer, Plan, Schedule};
+
+/// All settings of a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FewShotConfig {
+    /// Pixels along each side of the square that the encoder sees, a multiple of 16.
+    pub size: usize,
+    /// Percentiles of a scan to which its samples are clipped before they are brought to mean 0 and standard deviation 1. Paper: the upper
+    /// one is 99.5 in MRI.
+    pub clip: [f64; 2],
+    /// The encoder.
+    pub encoder: EncoderConfig,
+    /// How features become classes.
+    pub head: PrototypeHead,
+    /// Sizes of the windows of local prototypes.
+    pub windows: Windows,
+    /// What episodes are made of.
+    pub episodes: EpisodeConfig,
+    /// The loss.
+    pub loss: LossConfig,
+    /// How slices are varied.
+    pub augmentation: Augmentation,
+    /// The loop.
+    pub training: Plan,
+}
+
+/// Features along each side of the window of a local prototype.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Windows {
+    /// While the encoder is trained. Paper: 4.
+    pub training: usize,
+    /// Afterwards. Paper: 2.
+    pub inference: usize,
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self { training: 4, inference: 2 }
+    }
+}
+
+/// Where the masks of episodes come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Superpixels of unlabelled scans; support and query are the same slice, varied.
+    Superpixels,
+    /// Labels of labelled scans; support and query are two slices with the same label.
+    Labels,
+}
+
+/// What episodes are made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EpisodeConfig {
+    /// Where masks come from.
+    pub source: Source,
+    /// How superpixels are made. They are made on the encoder's grid, of samples that are scaled so that the percentiles of `clip` are 0 and
+    /// 255.
+    pub superpixels: SuperpixelParams,
+    /// Fewest pixels of a mask. The paper has no such limit for superpixels, and 100 of 256x256 for labels.
+    pub least_pixels: usize,
+    /// Whether the support is varied as well as the query. The paper's text says it is not, its code does it.
+    pub augment_support: bool,
+    /// Episodes of a step. Paper: 1.
+    pub batch: usize,
+}
+
+impl Default for EpisodeConfig {
+    fn default() -> Self {
+        let partition = Partition::Felzenszwalb(FelzenszwalbParams { min_size: 100, ..FelzenszwalbParams::default() });
+        Self {
+            source: Source::Superpixels,
+            superpixels: SuperpixelParams { partition, foreground: Some(15.0), in_3d: false },
+            least_pixels: 40,
+            augment_support: true,
+            batch: 1,
+        }
+    }
+}
+
+/// What is minimised.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LossConfig {
+    /// Weight of background pixels in the cross-entropy of the query, where those of the object weigh 1. Paper: 0.05.
+    pub background: f64,
+    /// Weight of the alignment loss, in which the segmented query is the support of the support. Paper: 1.
+    pub alignment: f64,
+}
+
+impl Default for LossConfig {
+    fn default() -> Self {
+        Self { background: 0.05, alignment: 1.0 }
+    }
+}
+
+impl Default for FewShotConfig {
+    fn default() -> Self {
+        Self {
+            size: 128,
+            clip: [0.0, 99.5],
+            encoder: EncoderConfig::default(),
+            head: PrototypeHead::default(),
+            windows: Windows::default(),
+            episodes: EpisodeConfig::default(),
+            loss: LossConfig::default(),
+            augmentation: Augmentation::default(),
+            training: Plan {
+                iterations: 4000,
+                learning_rate: 1e-3,
+                schedule: Schedule::Cosine,
+                weight_decay: 1e-5,
+                checkpoint_every: 500,
+                ..Plan::default()
+            },
+        }
+    }
+}
+
+impl FewShotConfig {
+    /// The settings of SSL-ALPNet: ResNet-101 on 256x256 pixels, superpixels of at least 400, stochastic gradient descent for 100,000
+    /// steps with a rate of 1e-3 that falls by 0.98 every 1000 (the released code: 0.95). Its first weights are from COCO, ours random.
+    pub fn paper() -> Self {
+        let own = Self::default();
+        Self {
+            size: 256,
+            encoder: EncoderConfig::Resnet(ResNetConfig::default()),
+            episodes: EpisodeConfig {
+                superpixels: SuperpixelParams {
+                    partition: Partition::Felzenszwalb(FelzenszwalbParams::default()),
+                    ..own.episodes.superpixels
+                },
+                least_pixels: 1,
+                ..own.episodes
+            },
+            training: Plan {
+                iterations: 100_000,
+                optimizer: Optimizer::Sgd,
+                learning_rate: 1e-3,
+                momentum: 0.9,
+                weight_decay: 5e-4,
+                schedule: Schedule::Step,
+                step_every: 1000,
+                step_factor: 0.98,
+                checkpoint_every: 1000,
+                ..Plan::default()
+            },
+            ..own
+        }
+    }
+
+    /// Whether every number is one that its setting can have.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], [`Error::Network`] or [`Error::Classical`] for the first one that is not.
+    pub fn check(&self) -> Result<(), Error> {
+        let failed = |name, found: String, expected| Err(Error::Setting { name, found, expected });
+        self.training.check()?;
+        self.augmentation.check()?;
+        self.episodes.superpixels.check()?;
+        // Making a network checks its numbers; its weights are not drawn before they are used.
+        self.encoder.init(&burn::tensor::Device::flex())?;
+        if self.size == 0 || !self.size.is_multiple_of(16) {
+            return failed("size", self.size.to_string(), "a multiple of 16");
+        }
+        let [low, high] = self.clip;
+        if !(0.0 <= low && low < high && high <= 100.0) {
+            return failed("clip", format!("{:?}", self.clip), "two percentiles from 0 to 100, the lower one first");
+        }
+        let features = self.size / self.encoder.stride();
+        for (name, window) in [
+            ("windows.training", self.windows.training),
+            ("windows.inference", self.windows.inference),
+            ("head.whole_window", self.head.whole_window),
+        ] {
+            if window == 0 || window > features {
+                return failed(
+                    name,
+                    window.to_string(),
+                    "at least 1, and no more than there are features along a side",
+                );
+            }
+        }
+        for (name, x) in [("loss.background", self.loss.background), ("loss.alignment", self.loss.alignment)] {
+            if !(x.is_finite() && x >= 0.0) {
+                return failed(name, x.to_string(), "a number of at least 0");
+            }
+        }
+        if !(self.head.scale.is_finite() && self.head.scale > 0.0) {
+            return failed("head.scale", self.head.scale.to_string(), "a positive number");
+        }
+        if !(0.0..1.0).contains(&self.head.threshold) {
+            return failed("head.threshold", self.head.threshold.to_string(), "a share from 0, less than 1");
+        }
+        if self.episodes.batch == 0 {
+            return failed("episodes.batch", "0".into(), "a whole number of at least 1");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,170 @@
+//! Episodes: a support slice with a mask, and a query slice with another.
+
+use std::collections::BTreeMap;
+
+use fewmark_image::{Dimension, Geometry, Image};
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+
+use super::config::{FewShotConfig, Source};
+use super::scan::{Scan, Slices, share};
+use crate::superpixels::superpixels;
+use crate::{Error, Loss};
+
+/// How often an episode is drawn again because a variation moved the object out of the slice.
+const DRAWS: usize = 20;
+
+/// A slice and a mask of it, squares of equal size.
+pub(super) struct Pair {
+    pub(super) image: Vec<f32>,
+    pub(super) mask: Vec<f32>,
+}
+
+/// What one step is taken for.
+pub(super) struct Episode {
+    pub(super) support: Pair,
+    pub(super) query: Pair,
+}
+
+/// Scans from which episodes are drawn.
+pub(super) struct Episodes<'a> {
+    config: &'a FewShotConfig,
+    slices: Vec<Slice>,
+    /// The places of the slices that have each mask: of each superpixel its slice, of each label all that have it
+    classes: Vec<Vec<(usize, u16)>>,
+    /// For superpixels the classes of each slice, so that slices are drawn evenly
+    of_slice: Vec<Vec<usize>>,
+}
+
+struct Slice {
+    image: Vec<f32>,
+    regions: Vec<u16>,
+}
+
+impl<'a> Episodes<'a> {
+    /// Prepares scans.
+    ///
+    /// # Errors
+    /// [`Error::NoCase`] without scans; [`Error::Unfit`] where no episode can be made of them; what is wrong with a scan.
+    pub(super) fn new(scans: &[Scan], config: &'a FewShotConfig) -> Result<Self, Error> {
+        if scans.is_empty() {
+            return Err(Error::NoCase);
+        }
+        let mut all = Self { config, slices: Vec::new(), classes: Vec::new(), of_slice: Vec::new() };
+        let mut labelled: BTreeMap<u16, Vec<(usize, u16)>> = BTreeMap::new();
+        for scan in scans {
+            all.add(scan, &mut labelled).map_err(|e| e.of_case(&scan.name))?;
+        }
+        if config.episodes.source == Source::Labels {
+            all.classes = labelled.into_values().collect();
+        }
+        if all.classes.is_empty() {
+            let least = config.episodes.least_pixels;
+            let problem = format!("no slice has a mask of at least {least} pixels on the grid of the encoder");
+            return Err(Error::Unfit { problem, hint: "lower episodes.least_pixels or give other scans" });
+        }
+        Ok(all)
+    }
+
+    fn add(&mut self, scan: &Scan, labelled: &mut BTreeMap<u16, Vec<(usize, u16)>>) -> Result<(), Error> {
+        let Slices { squares, frame } = Slices::standardised(&scan.image, self.config)?;
+        let regions = match (self.config.episodes.source, &scan.labels) {
+            (Source::Superpixels, _) => self.superpixels(&scan.image)?,
+            (Source::Labels, Some(labels)) => {
+                scan.image.geometry().expect_same_space(labels.geometry()).map_err(fewmark_image::Error::from)?;
+                let codes = labels.present();
+                let slice = |z| {
+                    let mut regions = vec![0; squares[0].len()];
+                    for &code in &codes {
+                        let share = share(labels, z, code, &frame);
+                        regions.iter_mut().zip(share).filter(|(_, s)| *s > 0.5).for_each(|(region, _)| *region = code);
+                    }
+                    regions
+                };
+                (0..squares.len()).map(slice).collect()
+            }
+            (Source::Labels, None) => {
+                let problem = "there are no labels for it".into();
+                return Err(Error::Unfit { problem, hint: "give labels, or learn from superpixels" });
+            }
+        };
+        for (z, (image, regions)) in squares.into_iter().zip(regions).enumerate() {
+            if scan.allowed.as_ref().is_some_and(|allowed| !allowed.get(z).copied().unwrap_or(false)) {
+                continue;
+            }
+            let mut pixels: BTreeMap<u16, usize> = BTreeMap::new();
+            regions.iter().filter(|&&region| region != 0).for_each(|&region| *pixels.entry(region).or_default() += 1);
+            let large = pixels.into_iter().filter(|(_, count)| *count >= self.config.episodes.least_pixels.max(1));
+            let place = self.slices.len();
+            let mut own = Vec::new();
+            for (region, _) in large {
+                match self.config.episodes.source {
+                    Source::Superpixels => {
+                        own.push(self.classes.len());
+                        self.classes.push(vec![(place, region)]);
+                    }
+                    Source::Labels => labelled.entry(region).or_default().push((place, region)),
+                }
+            }
+            if !own.is_empty() {
+                self.of_slice.push(own);
+            }
+            self.slices.push(Slice { image, regions });
+        }
+        Ok(())
+    }
+
+    /// The superpixels of each slice.
+    fn superpixels(&self, image: &Image) -> Result<Vec<Vec<u16>>, Error> {
+        let squares = Slices::scaled(image, self.config)?.squares;
+        let (side, depth) = (self.config.size, squares.len());
+        let dimension = if depth == 1 { Dimension::Two } else { Dimension::Three };
+        let geometry = Geometry::unit(dimension, [side, side, depth]).map_err(fewmark_image::Error::from)?;
+        let found = superpixels(&Image::new(squares.concat(), 1, geometry)?, &self.config.episodes.superpixels)?;
+        Ok(found.labels().chunks_exact(side * side).map(<[u16]>::to_vec).collect())
+    }
+
+    /// An episode.
+    pub(super) fn draw(&self, random: &mut ChaCha8Rng) -> Episode {
+        let least = self.config.episodes.least_pixels as f32 / 10.0;
+        let mut episode = self.draw_once(random);
+        for _ in 1..DRAWS {
+            let seen = |pair: &Pair| pair.mask.iter().sum::<f32>() >= least.max(1.0);
+            if seen(&episode.support) && seen(&episode.query) {
+                break;
+            }
+            episode = self.draw_once(random);
+        }
+        episode
+    }
+
+    fn draw_once(&self, random: &mut ChaCha8Rng) -> Episode {
+        let [support, query] = if self.of_slice.is_empty() {
+            let class = &self.classes[random.random_range(0..self.classes.len())];
+            let mut any = || class[random.random_range(0..class.len())];
+            [any(), any()]
+        } else {
+            let classes = &self.of_slice[random.random_range(0..self.of_slice.len())];
+            [self.classes[classes[random.random_range(0..classes.len())]][0]; 2]
+        };
+        let pair = |(place, region): (usize, u16), varied: bool, random: &mut ChaCha8Rng| {
+            let Slice { image, regions } = &self.slices[place];
+            let mask: Vec<f32> = regions.iter().map(|&r| f32::from(u8::from(r == region))).collect();
+            if !varied {
+                return Pair { image: image.clone(), mask };
+            }
+            let [image, mask] = self.config.augmentation.vary(image, &mask, self.config.size, random);
+            Pair { image, mask }
+        };
+        let support = pair(support, self.config.episodes.augment_support, random);
+        Episode { support, query: pair(query, true, random) }
+    }
+}
+
+impl Loss {
+    /// The loss with all of its terms multiplied by a number.
+    pub(super) fn scaled(self, by: f64) -> Self {
+        let terms = self.terms.into_iter().map(|(name, term)| (name, term.mul_scalar(by))).collect();
+        Self { total: self.total.mul_scalar(by), terms }
+    }
+}

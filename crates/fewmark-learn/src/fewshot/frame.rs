@@ -1,0 +1,119 @@
+//! Slices of any size on the square grid of an encoder, and back.
+
+/// How a slice lies in the square that an encoder sees: scaled by its longer side, in the middle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Rows and columns of the slice
+    slice: [usize; 2],
+    /// Pixels along each side of the square
+    side: usize,
+    /// Rows and columns of the scaled slice
+    scaled: [usize; 2],
+    /// Rows above it and columns before it
+    before: [usize; 2],
+}
+
+impl Frame {
+    /// The frame of slices of `size` rows and columns in a square with sides of `side` pixels.
+    pub fn new(size: [usize; 2], side: usize) -> Self {
+        let longest = size[0].max(size[1]);
+        let scaled = size.map(|n| ((n * side) as f64 / longest as f64).round().max(1.0) as usize);
+        Self { slice: size, side, scaled, before: scaled.map(|n| (side - n) / 2) }
+    }
+
+    /// Pixels along each side of the square.
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
+    /// Rows and columns of the slice.
+    pub fn slice(&self) -> [usize; 2] {
+        self.slice
+    }
+
+    /// A slice in the square, `outside` around it.
+    pub fn put(&self, slice: &[f32], outside: f32) -> Vec<f32> {
+        let scaled = resize(slice, self.slice, self.scaled);
+        let mut square = vec![outside; self.side * self.side];
+        for (row, line) in scaled.chunks_exact(self.scaled[1]).enumerate() {
+            let first = (row + self.before[0]) * self.side + self.before[1];
+            square[first..first + line.len()].copy_from_slice(line);
+        }
+        square
+    }
+
+    /// The slice that lies in a square.
+    pub fn take(&self, square: &[f32]) -> Vec<f32> {
+        let row = |row: usize| {
+            let first = (row + self.before[0]) * self.side + self.before[1];
+            &square[first..first + self.scaled[1]]
+        };
+        let scaled: Vec<f32> = (0..self.scaled[0]).flat_map(row).copied().collect();
+        resize(&scaled, self.scaled, self.slice)
+    }
+}
+
+/// A plane of other rows and columns over the same area: means where it becomes smaller, linear between pixels where it becomes larger.
+pub(super) fn resize(plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
+    let [rows, columns] = [0, 1].map(|axis| taps(from[axis], to[axis]));
+    let mut narrow = Vec::with_capacity(from[0] * to[1]);
+    for line in plane.chunks_exact(from[1]) {
+        narrow.extend(columns.iter().map(|taps| taps.iter().map(|&(at, weight)| weight * line[at]).sum::<f32>()));
+    }
+    let mut all = vec![0.0; to[0] * to[1]];
+    for (line, taps) in all.chunks_exact_mut(to[1]).zip(&rows) {
+        for &(at, weight) in taps {
+            line.iter_mut().zip(&narrow[at * to[1]..]).for_each(|(sum, sample)| *sum += weight * sample);
+        }
+    }
+    all
+}
+
+/// What each of `to` pixels reads of `from` pixels over the same length, with weights that sum to 1.
+fn taps(from: usize, to: usize) -> Vec<Vec<(usize, f32)>> {
+    let ratio = from as f64 / to as f64;
+    let last = from - 1;
+    let read = |pixel: usize| {
+        if ratio <= 1.0 {
+            let at = ((pixel as f64 + 0.5) * ratio - 0.5).clamp(0.0, last as f64);
+            let low = at as usize;
+            let high = (at - low as f64) as f32;
+            return vec![(low, 1.0 - high), ((low + 1).min(last), high)];
+        }
+        let (first, end) = (pixel as f64 * ratio, (pixel + 1) as f64 * ratio);
+        let covered = |at: usize| ((at + 1) as f64).min(end) - (at as f64).max(first);
+        let inside = (first as usize)..=(end.ceil() as usize - 1).min(last);
+        inside.map(|at| (at, (covered(at) / ratio) as f32)).collect()
+    };
+    (0..to).map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smaller_planes_are_means_and_larger_ones_linear() {
+        let plane = [1.0, 3.0, 5.0, 7.0, 2.0, 4.0, 6.0, 8.0];
+        assert_eq!(resize(&plane, [2, 4], [1, 2]), [2.5, 6.5]);
+        assert_eq!(resize(&[0.0, 4.0], [1, 2], [1, 4]), [0.0, 1.0, 3.0, 4.0]);
+        // A third of the middle pixel goes to each side.
+        let thirds = resize(&[3.0, 6.0, 9.0], [1, 3], [1, 2]);
+        assert!((thirds[0] - 4.0).abs() < 1e-6 && (thirds[1] - 8.0).abs() < 1e-6, "{thirds:?}");
+    }
+
+    #[test]
+    fn a_slice_lies_in_the_middle_and_comes_back() {
+        let frame = Frame::new([3, 6], 12);
+        let slice: Vec<f32> = (0..18).map(|i| (i / 6) as f32).collect();
+        let square = frame.put(&slice, -1.0);
+        let outside = square.iter().filter(|&&s| s == -1.0).count();
+        assert_eq!((square.len(), outside), (144, 72));
+        assert_eq!(square[..36], [-1.0; 36]);
+        // Means of what was interpolated: the ends of a ramp lose a quarter of their distance to the middle at most.
+        let back = frame.take(&square);
+        assert!(back.iter().zip(&slice).all(|(b, s)| (b - s).abs() < 0.26), "{back:?}");
+        let same = Frame::new([5, 5], 5);
+        assert_eq!(same.take(&same.put(&slice[..].repeat(2)[..25], 0.0)), slice.repeat(2)[..25]);
+    }
+}

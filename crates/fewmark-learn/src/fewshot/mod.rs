@@ -1,0 +1,23 @@
+//! Few-shot segmentation: an encoder is trained once, without labels, and then segments whatever a labelled slice or scan shows it.
+//!
+//! An **episode** is a support slice with a mask and a query slice; the query is segmented by the similarity of its features to prototypes
+//! from the support. Masks of a training are superpixels (Ouyang and others, Self-supervision with superpixels: training few-shot medical
+//! image segmentation without annotation, ECCV 2020: SSL-ALPNet), labels (ALPNet, PANet), or regions of made-up anatomies.
+//!
+//! All slices are brought to one square grid: scaled by their longer side and padded. Slices are those along z.
+
+mod augmentation;
+mod config;
+mod episode;
+mod frame;
+mod losses;
+mod predictor;
+mod scan;
+mod task;
+
+pub use augmentation::Augmentation;
+pub use config::{EpisodeConfig, FewShotConfig, LossConfig, Source, Windows};
+pub use frame::Frame;
+pub use predictor::{Encoded, Predictor, Shot, SlicePrototypes};
+pub use scan::Scan;
+pub use task::{Outcome, train_on};

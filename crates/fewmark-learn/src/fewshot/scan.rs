@@ -1,0 +1,77 @@
+//! Scans as an encoder sees them.
+
+use fewmark_image::{Image, LabelMap, intensity};
+
+use super::config::FewShotConfig;
+use super::frame::Frame;
+use crate::Error;
+
+/// A scan that is learned from.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// Its name.
+    pub name: String,
+    /// The scan, of one channel.
+    pub image: Image,
+    /// Labels, where they are learned from.
+    pub labels: Option<LabelMap>,
+    /// For each slice whether episodes may be made of it; none allows all.
+    pub allowed: Option<Vec<bool>>,
+}
+
+/// The slices of a scan in squares, clipped.
+pub(super) struct Slices {
+    /// Of each slice
+    pub(super) squares: Vec<Vec<f32>>,
+    pub(super) frame: Frame,
+}
+
+impl Slices {
+    /// The slices with samples of mean 0 and standard deviation 1 over the scan.
+    pub(super) fn standardised(image: &Image, config: &FewShotConfig) -> Result<Self, Error> {
+        let mut samples = clipped(image, config)?.0;
+        intensity::z_score(&mut samples);
+        Ok(Self::of(&samples, image, config.size))
+    }
+
+    /// The slices with the percentiles to which they are clipped at 0 and 255.
+    pub(super) fn scaled(image: &Image, config: &FewShotConfig) -> Result<Self, Error> {
+        let (mut samples, [low, high]) = clipped(image, config)?;
+        samples.iter_mut().for_each(|s| *s = 255.0 * (*s - low) / (high - low));
+        Ok(Self::of(&samples, image, config.size))
+    }
+
+    fn of(samples: &[f32], image: &Image, side: usize) -> Self {
+        let [width, height, _] = image.geometry().size();
+        let frame = Frame::new([height, width], side);
+        let outside = samples.iter().copied().fold(f32::INFINITY, f32::min);
+        Self { squares: samples.chunks_exact(width * height).map(|slice| frame.put(slice, outside)).collect(), frame }
+    }
+}
+
+/// The samples of a scan between the percentiles of the configuration, and these.
+fn clipped(image: &Image, config: &FewShotConfig) -> Result<(Vec<f32>, [f32; 2]), Error> {
+    if image.channels() != 1 {
+        let problem = format!("the image has {} channels, one is needed", image.channels());
+        return Err(Error::Unfit { problem, hint: "give grey images" });
+    }
+    let mut samples = image.samples().to_vec();
+    let [low, high] = config.clip;
+    match intensity::percentile_clip(&mut samples, low, high) {
+        Some([low, high]) if low < high => {
+            samples.iter_mut().filter(|s| s.is_nan()).for_each(|s| *s = low);
+            Ok((samples, [low, high]))
+        }
+        _ => Err(Error::Unfit {
+            problem: "the image has no contrast".into(),
+            hint: "leave it out; `fewmark info` shows its samples",
+        }),
+    }
+}
+
+/// The share of a label in each pixel of the square around a slice.
+pub(super) fn share(labels: &LabelMap, z: usize, label: u16, frame: &Frame) -> Vec<f32> {
+    let [width, height, _] = labels.geometry().size();
+    let slice = &labels.labels()[z * width * height..(z + 1) * width * height];
+    frame.put(&slice.iter().map(|&l| f32::from(u8::from(l == label))).collect::<Vec<_>>(), 0.0)
+}

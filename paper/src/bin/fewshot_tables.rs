@@ -1,0 +1,254 @@
+//! The tables of "Self-supervision with Superpixels" (SSL-ALPNet): few-shot segmentation in five folds.
+//!
+//! ```text
+//! fewshot_tables DATA [--method NAME] [--setting 1|2-any|2-all] [--set KEY=VALUE].. [--folds FROM..TO] [--seed N]
+//!                [--development] [--print]
+//! ```
+//!
+//! DATA is `abd-mri` or `card-mri`. Methods are `ssl-alpnet`, `ssl-panet` (superpixels), `alpnet`, `panet` (labels of the classes that are
+//! not tested), and `init` (no training). Each trained model is a line of `paper/results/fewshot-DATA.jsonl`; what is there is not trained
+//! again. The table is written from these lines, also with `--print`, which trains nothing. With `--development` everything happens on the
+//! scans that a fold leaves to learn from, and lines are printed only.
+
+#![allow(clippy::print_stdout, reason = "a program that prints its result")]
+
+use std::error::Error;
+use std::io::Write as _;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use fewmark::learn::fewshot::{FewShotConfig, Predictor, train_on};
+use fewmark::learn::{Compute, Event};
+use fewmark::registry::parse_setting;
+use fewmark::training;
+use fewmark_paper::cases::data_folder;
+use fewmark_paper::fewshot::{ClassRow, DATA_SETS, DataSet, Setting, three_slices};
+use fewmark_paper::results::{Provenance, Spread, markdown_table};
+use serde::{Deserialize, Serialize};
+
+/// Networks allocate large tensors again and again; this allocator keeps their pages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What a model of one fold scores.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Row {
+    data: String,
+    method: String,
+    /// Changes to the recommended settings
+    recipe: String,
+    setting: Setting,
+    fold: usize,
+    seed: u64,
+    iterations: u64,
+    seconds: f64,
+    classes: Vec<ClassRow>,
+    commit: String,
+}
+
+impl Row {
+    fn is_of(&self, other: &Self) -> bool {
+        (&self.method, &self.recipe, self.setting) == (&other.method, &other.recipe, other.setting)
+            && (self.fold, self.seed, self.iterations) == (other.fold, other.seed, other.iterations)
+    }
+
+    /// The mean over classes of the means over scans.
+    fn mean(&self, scores: fn(&ClassRow) -> &[f64]) -> f64 {
+        self.classes.iter().map(|class| Spread::of(scores(class)).mean).sum::<f64>() / self.classes.len() as f64
+    }
+}
+
+struct Plan {
+    data: &'static DataSet,
+    method: String,
+    setting: Setting,
+    changes: Vec<String>,
+    folds: std::ops::Range<usize>,
+    seed: u64,
+    development: bool,
+    print: bool,
+}
+
+impl Plan {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+        let name = arguments.next().ok_or("name the data: abd-mri or card-mri")?;
+        let data = DATA_SETS.iter().find(|data| data.key == name).ok_or(format!("there is no data set {name:?}"))?;
+        let mut plan = Self {
+            data,
+            method: "ssl-alpnet".into(),
+            setting: Setting::One,
+            changes: Vec::new(),
+            folds: 0..5,
+            seed: 0,
+            development: false,
+            print: false,
+        };
+        while let Some(flag) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{flag} needs a value"));
+            match flag.as_str() {
+                "--method" => plan.method = value()?,
+                "--setting" => {
+                    let name = value()?;
+                    plan.setting = Setting::of(&name).ok_or(format!("there is no setting {name:?}"))?;
+                }
+                "--set" => plan.changes.push(value()?),
+                "--folds" => {
+                    let text = value()?;
+                    let (from, to) = text.split_once("..").ok_or("--folds needs FROM..TO")?;
+                    plan.folds = from.parse()?..to.parse()?;
+                }
+                "--seed" => plan.seed = value()?.parse()?,
+                "--development" => plan.development = true,
+                "--print" => plan.print = true,
+                _ => return Err(format!("unknown option {flag}").into()),
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Whether the method learns from labels.
+    fn is_annotated(&self) -> bool {
+        matches!(self.method.as_str(), "alpnet" | "panet")
+    }
+
+    fn config(&self) -> Result<FewShotConfig, Box<dyn Error>> {
+        let of_method: &[&str] = match self.method.as_str() {
+            "ssl-alpnet" | "init" => &[],
+            "ssl-panet" => &["head.foreground=mask", "head.background=mask"],
+            "alpnet" => &["episodes.source=labels", "episodes.least_pixels=25"],
+            "panet" => {
+                &["episodes.source=labels", "episodes.least_pixels=25", "head.foreground=mask", "head.background=mask"]
+            }
+            name => return Err(format!("there is no method {name:?}").into()),
+        };
+        let seed = format!("training.seed={}", self.seed);
+        let changes = of_method.iter().copied().chain(self.changes.iter().map(String::as_str)).chain([seed.as_str()]);
+        let changes = changes.map(parse_setting).collect::<Result<Vec<_>, _>>()?;
+        Ok(training::settings("fewshot", &changes)?.try_into()?)
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let plan = Plan::parse(std::env::args().skip(1))?;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("results/fewshot-{}.jsonl", plan.data.key));
+    let mut rows = read(&path)?;
+    if !plan.print {
+        let scans = plan.data.load(&data_folder())?;
+        let config = plan.config()?;
+        for fold in plan.folds.clone() {
+            let untrained = plan.method == "init";
+            let row = Row {
+                data: plan.data.key.into(),
+                method: plan.method.clone(),
+                recipe: plan.changes.join(" "),
+                setting: plan.setting,
+                fold,
+                seed: plan.seed,
+                iterations: if untrained { 0 } else { config.training.iterations },
+                seconds: 0.0,
+                classes: Vec::new(),
+                commit: Provenance::of("fewshot_tables").commit,
+            };
+            if !plan.development && rows.iter().any(|other| other.is_of(&row)) {
+                continue;
+            }
+            let scans = plan.data.fold(&scans, fold, plan.development);
+            let mut row = row;
+            for part in plan.data.parts(&scans, plan.setting, plan.is_annotated()) {
+                let device = Compute::Cpu.device()?;
+                let predictor = if untrained {
+                    Predictor::untrained(config.clone(), device)?
+                } else {
+                    let mut told = |event: &Event| {
+                        if let Event::Step(step) = event
+                            && step.iteration.is_multiple_of(500)
+                        {
+                            println!("  {} loss {:.4}, {:.0} s", step.iteration, step.loss, step.seconds);
+                        }
+                        ControlFlow::Continue(())
+                    };
+                    let found = train_on(&part.scans, &config, None, &device, None, &mut told)?;
+                    row.seconds += found.seconds;
+                    found.predictor
+                };
+                row.classes.extend(three_slices(&predictor, &scans, &part.tested)?);
+            }
+            row.classes.sort_by_key(|class| class.label);
+            println!("{}", line(&row));
+            if !plan.development {
+                let mut file = std::fs::File::options().create(true).append(true).open(&path)?;
+                file.write_all((serde_json::to_string(&row)? + "\n").as_bytes())?;
+                rows.push(row);
+            }
+        }
+    }
+    if !plan.development {
+        let text = format!(
+            "# Few-shot segmentation: {}\n\n{}\n\n{}",
+            plan.data.key,
+            plan.data.source,
+            table(&rows, plan.data)
+        );
+        fewmark::image::write_atomically(path.with_extension("md"), text.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn line(row: &Row) -> String {
+    let classes: Vec<String> =
+        row.classes.iter().map(|class| format!("{} {:.1}", class.label, Spread::of(&class.dice).mean)).collect();
+    format!(
+        "{} {} {:?} fold {} seed {}: mean {:.2}, largest component {:.2} ({}), {} iterations, {:.0} s [{}]",
+        row.data,
+        row.method,
+        row.setting,
+        row.fold,
+        row.seed,
+        row.mean(|c| &c.dice),
+        row.mean(|c| &c.largest),
+        classes.join(", "),
+        row.iterations,
+        row.seconds,
+        row.recipe
+    )
+}
+
+fn read(path: &Path) -> Result<Vec<Row>, Box<dyn Error>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Means over the folds, a line for each method, recipe, setting and seed.
+fn table(rows: &[Row], data: &DataSet) -> String {
+    let key = |row: &Row| (row.setting as u8, row.method.clone(), row.recipe.clone(), row.iterations, row.seed);
+    let mut lines: Vec<_> = rows.iter().map(key).collect();
+    lines.sort();
+    lines.dedup();
+    let cells = |line: &(u8, String, String, u64, u64)| {
+        let of: Vec<&Row> = rows.iter().filter(|row| key(row) == *line).collect();
+        let mean = |score: &dyn Fn(&Row) -> f64| Spread::of(&of.iter().map(|row| score(row)).collect::<Vec<_>>()).mean;
+        let class = |code: u16| {
+            let of_row = |row: &Row| row.classes.iter().find(|c| c.label == code).map(|c| Spread::of(&c.dice).mean);
+            mean(&|row| of_row(row).unwrap_or(f64::NAN))
+        };
+        let setting = ["1", "2, any", "2, all"][usize::from(line.0)];
+        let of_paper =
+            data.paper.iter().find(|&&(method, setting, _)| method == line.1 && setting == 1 + u8::from(line.0 > 0));
+        let mut cells =
+            vec![setting.to_owned(), line.1.clone(), line.2.clone(), line.4.to_string(), of.len().to_string()];
+        cells.extend(data.classes.iter().map(|&(code, _)| format!("{:.2}", class(code))));
+        cells.push(format!("{:.2}", mean(&|row| row.mean(|c| &c.dice))));
+        cells.push(format!("{:.2}", mean(&|row| row.mean(|c| &c.largest))));
+        cells.push(of_paper.map_or("-".into(), |(.., score)| format!("{score:.2}")));
+        cells.push(format!("{} x {:.1}", line.3, mean(&|row| row.seconds) / 60.0));
+        cells
+    };
+    let mut head = vec!["setting", "method", "changes", "seed", "folds"];
+    head.extend(data.classes.iter().map(|&(_, name)| name));
+    head.extend(["mean", "largest component", "paper", "iterations x minutes a fold"]);
+    let table = markdown_table(&head, &lines.iter().map(cells).collect::<Vec<_>>());
+    format!("Dice x 100 by the paper's protocol: three labelled slices, slices that hold the class.\n\n{table}")
+}

@@ -1,0 +1,343 @@
+//! The protocol of "Self-supervision with Superpixels: Training Few-shot Medical Image Segmentation without Annotation" (SSL-ALPNet): folds,
+//! settings, and the test with three labelled slices.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use fewmark::Error;
+use fewmark::image::{LabelMap, read_image, read_labels};
+use fewmark::learn::fewshot::{Encoded, Predictor, Scan, Shot, SlicePrototypes};
+use fewmark::metrics::Confusion;
+use fewmark_grid::{Components, Connectivity};
+use serde::{Deserialize, Serialize};
+
+/// Query scans of a fold.
+const QUERIES: usize = 4;
+
+/// Parts of an organ along z, each of which has a support slice.
+const PARTS: usize = 3;
+
+/// A data set and its classes.
+pub struct DataSet {
+    /// Name on the command line and in result files.
+    pub key: &'static str,
+    /// What it is and where it comes from.
+    pub source: &'static str,
+    /// The code and name of each class.
+    pub classes: &'static [(u16, &'static str)],
+    /// Classes that are left out together when the others are learned.
+    pub groups: &'static [&'static [u16]],
+    /// Classes of the two models of setting 2; none where there is no setting 2.
+    pub halves: &'static [&'static [u16]],
+    /// Mean Dice x 100 of the paper by method and setting.
+    pub paper: &'static [(&'static str, u8, f64)],
+    load: fn(&Path) -> Result<Vec<Scan>, Error>,
+}
+
+/// Abdominal MRI, the paper's own scans.
+pub const ABD_MRI: DataSet = DataSet {
+    key: "abd-mri",
+    source: "chaos-t2 (CHAOS, CC BY-NC-SA 4.0): 20 T2-SPIR scans of the abdomen, 256x256 pixels of 1.25 mm, slices 7.7 mm apart",
+    classes: &[(1, "liver"), (2, "right kidney"), (3, "left kidney"), (4, "spleen")],
+    groups: &[&[2, 3], &[1], &[4]],
+    halves: &[&[2, 3], &[1, 4]],
+    paper: &[("ssl-alpnet", 1, 78.84), ("ssl-alpnet", 2, 73.02), ("ssl-panet", 1, 63.17), ("ssl-panet", 2, 54.85)],
+    load: |data| numbered(&data.join("chaos-t2")),
+};
+
+/// Cardiac MRI, for the paper's MS-CMRSeg.
+pub const CARD_MRI: DataSet = DataSet {
+    key: "card-mri",
+    source: "acdc (ACDC, CC BY-NC-SA 4.0): end-diastole of 20 patients, for the paper's 35 scans of MS-CMRSeg; without spacing, so taken as it is",
+    classes: &[(3, "LV"), (2, "MYO"), (1, "RV")],
+    groups: &[&[1], &[2], &[3]],
+    halves: &[],
+    paper: &[("ssl-alpnet", 1, 76.90), ("ssl-panet", 1, 62.25)],
+    load: |data| cardiac(&data.join("acdc")),
+};
+
+/// All data sets.
+pub const DATA_SETS: [DataSet; 2] = [ABD_MRI, CARD_MRI];
+
+/// Which slices a training may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Setting {
+    /// All.
+    One,
+    /// None that holds a class that is tested, as in the paper's code.
+    TwoAny,
+    /// None that holds all the classes that are tested, as in later code.
+    TwoAll,
+}
+
+impl Setting {
+    /// Of its name on the command line.
+    pub fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "1" => Self::One,
+            "2-any" => Self::TwoAny,
+            "2-all" => Self::TwoAll,
+            _ => return None,
+        })
+    }
+}
+
+/// The scans of one fold.
+pub struct Fold {
+    /// Without labels that may be learned from.
+    pub taught: Vec<Scan>,
+    /// The one labelled scan.
+    pub support: Scan,
+    /// The scans that are segmented.
+    pub queries: Vec<Scan>,
+}
+
+/// One model of a setting: what it is tested on.
+pub struct Part {
+    /// Classes that are tested.
+    pub tested: Vec<u16>,
+    /// Scans to learn from.
+    pub scans: Vec<Scan>,
+}
+
+impl DataSet {
+    /// All scans with their labels, in the order of their numbers.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub fn load(&self, data: &Path) -> Result<Vec<Scan>, Error> {
+        (self.load)(data)
+    }
+
+    /// A fold: four scans to segment and the next as the support; neither is learned from. With `development` the same of the scans that
+    /// the fold leaves to learn from, so that settings can be chosen without its test scans.
+    pub fn fold(&self, scans: &[Scan], number: usize, development: bool) -> Fold {
+        let mut round: Vec<&Scan> = (0..scans.len()).map(|i| &scans[(number * QUERIES + i) % scans.len()]).collect();
+        if development {
+            round.drain(..=QUERIES);
+        }
+        let owned = |scans: &[&Scan]| scans.iter().map(|&scan| scan.clone()).collect();
+        Fold {
+            queries: owned(&round[..QUERIES]),
+            support: round[QUERIES].clone(),
+            taught: owned(&round[QUERIES + 1..]),
+        }
+    }
+
+    /// The models of a setting and what each may learn from. `annotated` keeps the labels of the classes that are not tested.
+    pub fn parts(&self, fold: &Fold, setting: Setting, annotated: bool) -> Vec<Part> {
+        let all = [self.classes.iter().map(|&(code, _)| code).collect::<Vec<_>>()];
+        let groups: Vec<Vec<u16>> = match (setting, annotated) {
+            (Setting::One, false) => all.to_vec(),
+            (Setting::One, true) => self.groups.iter().map(|group| group.to_vec()).collect(),
+            _ => self.halves.iter().map(|half| half.to_vec()).collect(),
+        };
+        groups
+            .into_iter()
+            .map(|tested| Part {
+                scans: fold.taught.iter().map(|s| visible(s, &tested, setting, annotated)).collect(),
+                tested,
+            })
+            .collect()
+    }
+}
+
+/// What of a scan may be learned from when some classes are tested.
+fn visible(scan: &Scan, tested: &[u16], setting: Setting, annotated: bool) -> Scan {
+    let labels = scan.labels.as_ref().expect("scans of the protocol are labelled");
+    let [width, height, _] = labels.geometry().size();
+    let slices = labels.labels().chunks_exact(width * height);
+    let allowed = |slice: &[u16]| {
+        let mut held = tested.iter().map(|class| slice.contains(class));
+        match setting {
+            Setting::One => true,
+            Setting::TwoAny => !held.any(|held| held),
+            Setting::TwoAll => !held.all(|held| held),
+        }
+    };
+    let known = annotated.then(|| {
+        let kept = labels.labels().iter().map(|&l| if tested.contains(&l) { 0 } else { l }).collect();
+        LabelMap::new(kept, labels.geometry().clone()).expect("as many labels as before")
+    });
+    Scan { allowed: Some(slices.map(allowed).collect()), labels: known, ..scan.clone() }
+}
+
+/// Scores of one class, a number a query scan, x 100.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassRow {
+    /// The class.
+    pub label: u16,
+    /// Dice by the paper's protocol.
+    pub dice: Vec<f64>,
+    /// That of the largest component of what was found.
+    pub largest: Vec<f64>,
+}
+
+/// Tests a model by the paper's protocol: three labelled slices of the support scan, each for a third of the slices that hold the class
+/// in the query; the other slices are not segmented. (So the true extent along z is given to the method.)
+///
+/// # Errors
+/// What keeps a scan from being encoded.
+pub fn three_slices(predictor: &Predictor, fold: &Fold, tested: &[u16]) -> Result<Vec<ClassRow>, Error> {
+    let encode = |scan: &Scan| predictor.encode(&scan.image, &mut |_| ControlFlow::Continue(()));
+    let support = encode(&fold.support)?;
+    let mut rows: BTreeMap<u16, ClassRow> = BTreeMap::new();
+    for query in &fold.queries {
+        let encoded = encode(query)?;
+        for &label in tested {
+            let prototypes = part_prototypes(predictor, &support, labels(&fold.support), label);
+            let found = by_parts(predictor, &encoded, labels(query), label, &prototypes);
+            let truth = labels(query).mask(label);
+            let grid = labels(query).geometry().grid();
+            let largest = Components::of(&found, &grid, Connectivity::Corner).largest();
+            let dice = |found: &[bool]| 100.0 * Confusion::between(found, &truth).dice().unwrap_or(1.0);
+            let row = rows.entry(label).or_insert(ClassRow { label, dice: Vec::new(), largest: Vec::new() });
+            row.dice.push(dice(&found));
+            row.largest.push(dice(&largest));
+        }
+    }
+    Ok(rows.into_values().collect())
+}
+
+fn labels(scan: &Scan) -> &LabelMap {
+    scan.labels.as_ref().expect("scans of the protocol are labelled")
+}
+
+/// The slices that hold a label.
+fn slices_of(labels: &LabelMap, label: u16) -> Vec<usize> {
+    let [width, height, _] = labels.geometry().size();
+    let slices = labels.labels().chunks_exact(width * height);
+    slices.enumerate().filter(|(_, slice)| slice.contains(&label)).map(|(z, _)| z).collect()
+}
+
+/// The prototypes of the slices at one, three and five sixths of an organ.
+fn part_prototypes(predictor: &Predictor, support: &Encoded, labels: &LabelMap, label: u16) -> Vec<SlicePrototypes> {
+    let held = slices_of(labels, label);
+    (0..PARTS)
+        .map(|part| {
+            let z = held[held.len() * (2 * part + 1) / (2 * PARTS)];
+            let shot: Shot = predictor.shot(support, labels, z, label);
+            predictor.prototypes(&[&shot])
+        })
+        .collect()
+}
+
+/// The third of the extent `[first, last]` in which a slice lies.
+fn part_of(z: usize, first: usize, last: usize) -> usize {
+    if first == last { 0 } else { (PARTS * (z - first) / (last - first)).min(PARTS - 1) }
+}
+
+fn by_parts(
+    predictor: &Predictor,
+    query: &Encoded,
+    truth: &LabelMap,
+    label: u16,
+    prototypes: &[SlicePrototypes],
+) -> Vec<bool> {
+    let held = slices_of(truth, label);
+    let mut found = vec![false; truth.labels().len()];
+    let (Some(&first), Some(&last)) = (held.first(), held.last()) else { return found };
+    let area = truth.labels().len() / query.depth();
+    for z in first..=last {
+        let p = predictor.probability(query, z, &prototypes[part_of(z, first, last)]);
+        found[z * area..(z + 1) * area].iter_mut().zip(p).for_each(|(found, p)| *found = p > 0.5);
+    }
+    found
+}
+
+/// `image_N.nii.gz` and `label_N.nii.gz`, by their numbers.
+fn numbered(folder: &Path) -> Result<Vec<Scan>, Error> {
+    let mut scans: Vec<(u32, Scan)> = Vec::new();
+    for name in names(folder)? {
+        let Some(number) = name.strip_prefix("image_").and_then(|n| n.strip_suffix(".nii.gz")) else { continue };
+        let labels = folder.join(format!("label_{number}.nii.gz"));
+        let number: u32 = number.parse().unwrap_or(u32::MAX);
+        scans.push((number, scan(&folder.join(&name), &labels, name)?));
+    }
+    scans.sort_by_key(|&(number, _)| number);
+    Ok(scans.into_iter().map(|(_, scan)| scan).collect())
+}
+
+/// The first of the two frames of each patient, end-diastole.
+fn cardiac(folder: &Path) -> Result<Vec<Scan>, Error> {
+    let mut first: BTreeMap<String, String> = BTreeMap::new();
+    for name in names(folder)? {
+        if let Some((patient, _)) = name.split_once("_frame").filter(|_| name.ends_with("_image.nii.gz")) {
+            first.entry(patient.to_owned()).or_insert(name);
+        }
+    }
+    first
+        .into_values()
+        .map(|name| scan(&folder.join(&name), &folder.join(name.replace("_image", "_label")), name))
+        .collect()
+}
+
+fn scan(image: &Path, labels: &Path, name: String) -> Result<Scan, Error> {
+    Ok(Scan { name, image: read_image(image)?, labels: Some(read_labels(labels)?), allowed: None })
+}
+
+/// The names of the files of a folder, sorted.
+fn names(folder: &Path) -> Result<Vec<String>, Error> {
+    let unreadable = |source| fewmark::image::Error::Io { action: "list", path: folder.to_owned(), source };
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        names.extend(entry.map_err(unreadable)?.file_name().into_string());
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_belong_to_thirds_of_the_extent() {
+        let part = |z| part_of(z, 10, 40);
+        assert_eq!([10, 19, 20, 29, 30, 40].map(part), [0, 0, 1, 1, 2, 2]);
+        assert_eq!(part_of(7, 7, 7), 0);
+    }
+
+    #[test]
+    fn folds_part_the_scans_and_nothing_tested_is_learned_from() {
+        let geometry = fewmark::Geometry::unit(fewmark::Dimension::Three, [2, 1, 3]).expect("a size that can be");
+        let scan = |i: usize| Scan {
+            name: i.to_string(),
+            image: fewmark::Image::new(vec![i as f32; 6], 1, geometry.clone()).expect("six samples"),
+            labels: Some(LabelMap::new(vec![0, 1, 2, 3, 4, 0], geometry.clone()).expect("six labels")),
+            allowed: None,
+        };
+        let scans: Vec<Scan> = (0..20).map(scan).collect();
+        let mut tested = Vec::new();
+        for number in 0..5 {
+            for development in [false, true] {
+                let fold = ABD_MRI.fold(&scans, number, development);
+                let names = |scans: &[Scan]| scans.iter().map(|s| s.name.clone()).collect::<Vec<_>>();
+                let (taught, queries) = (names(&fold.taught), names(&fold.queries));
+                assert_eq!((taught.len(), queries.len()), (if development { 10 } else { 15 }, 4));
+                assert!(!taught.contains(&fold.support.name) && !queries.contains(&fold.support.name));
+                assert!(queries.iter().all(|query| !taught.contains(query)));
+                if !development {
+                    tested.extend(queries);
+                }
+                // Slices hold {1}, {2, 3} and {4}.
+                for (setting, kidneys, others) in [
+                    (Setting::TwoAny, [true, false, true], [false, true, false]),
+                    (Setting::TwoAll, [true, false, true], [true, true, true]),
+                ] {
+                    let parts = ABD_MRI.parts(&fold, setting, false);
+                    assert_eq!([&parts[0].tested[..], &parts[1].tested[..]], [[2, 3], [1, 4]]);
+                    let allowed = |part: &Part| part.scans[0].allowed.clone().expect("a choice");
+                    assert_eq!([allowed(&parts[0]), allowed(&parts[1])], [kidneys, others].map(|a| a.to_vec()));
+                }
+                let known = ABD_MRI.parts(&fold, Setting::One, true);
+                assert_eq!(known[0].scans[0].labels.as_ref().map(LabelMap::present), Some(vec![1, 4]));
+            }
+        }
+        tested.sort();
+        tested.dedup();
+        assert_eq!(tested.len(), 20);
+    }
+}
