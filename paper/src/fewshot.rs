@@ -7,8 +7,8 @@ use std::path::Path;
 
 use fewmark::Error;
 use fewmark::image::{LabelMap, read_image, read_labels};
-use fewmark::learn::fewshot::{Encoded, Predictor, Scan, Shot, SlicePrototypes};
-use fewmark::metrics::Confusion;
+use fewmark::learn::fewshot::{Encoded, Predictor, Scan, SlicePrototypes, Support};
+use fewmark::metrics::{Confusion, Metric, ScoreOptions, score_case};
 use fewmark_grid::{Components, Connectivity};
 use serde::{Deserialize, Serialize};
 
@@ -165,7 +165,7 @@ fn visible(scan: &Scan, tested: &[u16], setting: Setting, annotated: bool) -> Sc
 }
 
 /// Scores of one class, a number a query scan, x 100.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClassRow {
     /// The class.
     pub label: u16,
@@ -173,29 +173,43 @@ pub struct ClassRow {
     pub dice: Vec<f64>,
     /// That of the largest component of what was found.
     pub largest: Vec<f64>,
+    /// Dice of whole scans that are segmented by the whole labelled scan, nothing being known of the query.
+    pub whole: Vec<f64>,
+    /// The 95th percentile of the distances between the surfaces of that, in mm; the diagonal of the scan where nothing is found.
+    pub hd95: Vec<f64>,
 }
 
-/// Tests a model by the paper's protocol: three labelled slices of the support scan, each for a third of the slices that hold the class
-/// in the query; the other slices are not segmented. (So the true extent along z is given to the method.)
+/// Tests a model on the queries of a fold, in two ways.
+///
+/// By the paper's protocol: three labelled slices of the support scan, each for a third of the slices that hold the class in the query; the
+/// other slices are not segmented. (So the true extent along z is given to the method.) And as a user would: all slices of the labelled
+/// scan, nothing known of the query.
 ///
 /// # Errors
 /// What keeps a scan from being encoded.
-pub fn three_slices(predictor: &Predictor, fold: &Fold, tested: &[u16]) -> Result<Vec<ClassRow>, Error> {
+pub fn tested(predictor: &Predictor, fold: &Fold, tested: &[u16]) -> Result<Vec<ClassRow>, Error> {
     let encode = |scan: &Scan| predictor.encode(&scan.image, &mut |_| ControlFlow::Continue(()));
     let support = encode(&fold.support)?;
+    let whole = Support::new(predictor, &support, labels(&fold.support))?;
+    let options = ScoreOptions { labels: Some(tested.to_vec()), ..ScoreOptions::default() };
     let mut rows: BTreeMap<u16, ClassRow> = BTreeMap::new();
     for query in &fold.queries {
         let encoded = encode(query)?;
-        for &label in tested {
+        let found = predictor.segment(&encoded, std::slice::from_ref(&whole), &mut |_| ControlFlow::Continue(()))?;
+        let scores = score_case(&found.labels, labels(query), &options).map_err(fewmark::image::Error::from)?;
+        for (&label, scored) in tested.iter().zip(&scores.labels) {
             let prototypes = part_prototypes(predictor, &support, labels(&fold.support), label);
             let found = by_parts(predictor, &encoded, labels(query), label, &prototypes);
             let truth = labels(query).mask(label);
             let grid = labels(query).geometry().grid();
             let largest = Components::of(&found, &grid, Connectivity::Corner).largest();
             let dice = |found: &[bool]| 100.0 * Confusion::between(found, &truth).dice().unwrap_or(1.0);
-            let row = rows.entry(label).or_insert(ClassRow { label, dice: Vec::new(), largest: Vec::new() });
+            let score = |metric| scored.scores.get(&metric).and_then(|score| score.finite());
+            let row = rows.entry(label).or_insert_with(|| ClassRow { label, ..ClassRow::default() });
             row.dice.push(dice(&found));
             row.largest.push(dice(&largest));
+            row.whole.push(100.0 * score(Metric::Dice).unwrap_or(0.0));
+            row.hd95.push(score(Metric::Hd95).unwrap_or(scores.diagonal_mm));
         }
     }
     Ok(rows.into_values().collect())
@@ -218,8 +232,7 @@ fn part_prototypes(predictor: &Predictor, support: &Encoded, labels: &LabelMap, 
     (0..PARTS)
         .map(|part| {
             let z = held[held.len() * (2 * part + 1) / (2 * PARTS)];
-            let shot: Shot = predictor.shot(support, labels, z, label);
-            predictor.prototypes(&[&shot])
+            predictor.prototypes(&predictor.shot(support, labels, z, label))
         })
         .collect()
 }
@@ -241,8 +254,8 @@ fn by_parts(
     let (Some(&first), Some(&last)) = (held.first(), held.last()) else { return found };
     let area = truth.labels().len() / query.depth();
     for z in first..=last {
-        let p = predictor.probability(query, z, &prototypes[part_of(z, first, last)]);
-        found[z * area..(z + 1) * area].iter_mut().zip(p).for_each(|(found, p)| *found = p > 0.5);
+        let odds = predictor.odds_by_features(query, z, &prototypes[part_of(z, first, last)]);
+        found[z * area..(z + 1) * area].iter_mut().zip(odds).for_each(|(found, odds)| *found = odds > 0.0);
     }
     found
 }

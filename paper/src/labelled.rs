@@ -148,6 +148,9 @@ fn folder(folder: &Path) -> Result<Vec<Case>, Error> {
     )?;
     files
         .into_iter()
-        .map(|files| Ok(Case { name: files.name, image: read_image(files.image)?, labels: read_labels(files.with)? }))
+        .map(|files| {
+            let labels = files.with.expect("a pair has labels");
+            Ok(Case { name: files.name, image: read_image(files.image)?, labels: read_labels(labels)? })
+        })
         .collect()
 }

@@ -41,6 +41,11 @@ pub(crate) enum Command {
     Train(Train),
     /// Segment images with a trained network
     Predict(Predict),
+    /// Segment scans by one that is labelled
+    Fewshot(Fewshot),
+    /// Keep what a labelled scan shows, for `predict`
+    #[command(subcommand)]
+    Support(Support),
     /// Show what an MSNet does with an image
     Explain(Explain),
     /// List the networks that can be trained on labelled images
@@ -136,7 +141,8 @@ impl From<DeviceArg> for fewmark::learn::Compute {
 
 #[derive(Args)]
 pub(crate) struct Train {
-    /// What is trained: dip (a few images with clicks, no labels), msnet, or another network of `fewmark networks` (labelled images)
+    /// What is trained: dip (a few images with clicks, no labels), fewshot (scans, labels or not), msnet, or another network of
+    /// `fewmark networks` (labelled images)
     #[arg(value_name = "NETWORK", required_unless_present = "resume", conflicts_with = "resume", value_parser = trainings(), hide_possible_values = true)]
     pub(crate) what: Option<String>,
     /// Images, or folders of them
@@ -190,6 +196,53 @@ pub(crate) struct Predict {
     pub(crate) overlays: bool,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
+}
+
+/// Labelled scans and the encoder that compares others with them.
+#[derive(Args)]
+pub(crate) struct SupportArgs {
+    /// A model of `fewmark train fewshot` [default: the one inside the program]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) model: Option<PathBuf>,
+    /// The labelled scan; may be repeated
+    #[arg(long = "support", required = true, value_name = "SCAN", value_hint = ValueHint::AnyPath)]
+    pub(crate) supports: Vec<PathBuf>,
+    /// Its labels, as many files as scans
+    #[arg(long = "support-label", required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) labels: Vec<PathBuf>,
+    /// Look for these labels only
+    #[arg(long = "labels", value_name = "LABEL,..", value_delimiter = ',')]
+    pub(crate) codes: Vec<u16>,
+    /// Where the network computes
+    #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
+    pub(crate) device: DeviceArg,
+}
+
+#[derive(Args)]
+pub(crate) struct Fewshot {
+    #[command(flatten)]
+    pub(crate) support: SupportArgs,
+    /// Scans to segment, or folders of them
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) query: Vec<PathBuf>,
+    /// Folder for the label maps and a report with pictures
+    #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Support {
+    /// Write a model that looks for what labelled scans show
+    Build(SupportBuild),
+}
+
+#[derive(Args)]
+pub(crate) struct SupportBuild {
+    #[command(flatten)]
+    pub(crate) support: SupportArgs,
+    /// The model file
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Args)]

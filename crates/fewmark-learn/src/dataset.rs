@@ -21,8 +21,9 @@ pub struct CaseFiles {
     pub name: String,
     /// Its image.
     pub image: PathBuf,
-    /// What belongs to the image: its clicks or its labels.
-    pub with: PathBuf,
+    /// What belongs to the image, where something does: its clicks or its labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<PathBuf>,
 }
 
 /// What belongs to an image.
@@ -65,12 +66,12 @@ pub fn pair(images: &[PathBuf], with: &[PathBuf], companion: Companion) -> Resul
     if let ([(name, image)], [with]) =
         (&images.iter().collect::<Vec<_>>()[..], &companions.values().collect::<Vec<_>>()[..])
     {
-        return Ok(vec![CaseFiles { name: (*name).clone(), image: (*image).clone(), with: (*with).clone() }]);
+        return Ok(vec![CaseFiles { name: (*name).clone(), image: (*image).clone(), with: Some((*with).clone()) }]);
     }
     let mut cases = Vec::new();
     for (name, image) in images {
         match companions.remove(&name) {
-            Some(with) => cases.push(CaseFiles { name, image, with }),
+            Some(with) => cases.push(CaseFiles { name, image, with: Some(with) }),
             None => {
                 return Err(Error::Data {
                     path: image,
@@ -84,6 +85,15 @@ pub fn pair(images: &[PathBuf], with: &[PathBuf], companion: Companion) -> Resul
         Some(path) => Err(Error::Data { path, problem: "there is no image of that name".into(), hint: PARTNERS }),
         None => Ok(cases),
     }
+}
+
+/// Images to which nothing belongs, from a list of files and folders.
+///
+/// # Errors
+/// As [`files`].
+pub fn alone(images: &[PathBuf]) -> Result<Vec<CaseFiles>, Error> {
+    let case = |(name, image)| CaseFiles { name, image, with: None };
+    Ok(files(images, image_name)?.into_iter().map(case).collect())
 }
 
 /// The cases of a list, a CSV or a TOML file with `image` and `marks` or `labels` of each case. Paths are relative to the list.
@@ -111,7 +121,7 @@ pub fn list(path: &Path, companion: Companion) -> Result<Vec<CaseFiles>, Error> 
         if cases.iter().any(|case| case.name == name) {
             return Err(wrong_list(path, format!("two cases are called {name:?}")));
         }
-        cases.push(CaseFiles { name, image: folder.join(image), with: folder.join(with) });
+        cases.push(CaseFiles { name, image: folder.join(image), with: Some(folder.join(with)) });
     }
     Ok(cases)
 }
@@ -261,7 +271,7 @@ mod tests {
         std::fs::write(&file, "marks, image, note\nm/1.json, i/1.png, x\n\"m/2, b.json\", i/2.nii.gz, y\n").unwrap();
         let cases = list(&file, Companion::Marks).unwrap();
         assert_eq!(cases.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["1", "2"]);
-        assert_eq!(cases[1].with, f.path().join("m/2, b.json"));
+        assert_eq!(cases[1].with, Some(f.path().join("m/2, b.json")));
         assert!(matches!(list(&file, Companion::Labels), Err(Error::Data { .. })));
         std::fs::write(&file, "image,marks\n1.png,1.json\nsub/1.nii,2.json\n").unwrap();
         assert!(list(&file, Companion::Marks).unwrap_err().to_string().contains("\"1\""));
@@ -270,7 +280,7 @@ mod tests {
         let case = "[[case]]\nimage = \"i/1.png\"\nlabels = \"l/1.png\"\nnote = \"x\"\n";
         std::fs::write(&file, case).unwrap();
         let cases = list(&file, Companion::Labels).unwrap();
-        assert_eq!((cases[0].name.as_str(), &cases[0].with), ("1", &f.path().join("l/1.png")));
+        assert_eq!((cases[0].name.as_str(), cases[0].with.clone()), ("1", Some(f.path().join("l/1.png"))));
         assert!(list(&file, Companion::Marks).unwrap_err().to_string().contains("case 1 has no \"marks\""));
         std::fs::write(&file, case.repeat(2)).unwrap();
         assert!(list(&file, Companion::Labels).unwrap_err().to_string().contains("\"1\""));

@@ -1,5 +1,6 @@
 //! Model files: one `.safetensors` that holds the weights of a network and everything that is needed to use them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::module::Module;
@@ -9,6 +10,9 @@ use crate::tensor_file::{self, Stored};
 use crate::{Error, weights};
 
 const KIND: &str = "model";
+
+/// Begins the names of weights in a file with other tensors.
+const NETWORK: &str = "network.";
 
 /// What a model file says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,7 +47,7 @@ pub struct Summary {
 pub struct Model {
     /// What the file says of itself.
     pub header: Header,
-    weights: std::collections::BTreeMap<String, Stored>,
+    weights: BTreeMap<String, Stored>,
     path: std::path::PathBuf,
 }
 
@@ -53,6 +57,26 @@ pub struct Model {
 /// [`Error::Image`] when the file cannot be written.
 pub fn write(path: &Path, header: &Header, network: &impl Module) -> Result<(), Error> {
     tensor_file::write(path, KIND, header, weights::of(network).0)
+}
+
+/// Writes a model of a network and other tensors, whole or not at all; names of weights begin with that of [`NETWORK`].
+pub(crate) fn write_with(
+    path: &Path,
+    header: &Header,
+    network: &impl Module,
+    others: BTreeMap<String, Stored>,
+) -> Result<(), Error> {
+    let weights = weights::of(network).0.into_iter().map(|(name, tensor)| (format!("{NETWORK}{name}"), tensor));
+    tensor_file::write(path, KIND, header, weights.chain(others).collect())
+}
+
+/// The model in the bytes of a file; `path` is what errors call it.
+///
+/// # Errors
+/// [`Error::File`] when they are no model.
+pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Model, Error> {
+    let (header, weights) = tensor_file::parse(bytes, path, KIND)?;
+    Ok(Model { header, weights, path: path.to_owned() })
 }
 
 /// Reads a model.
@@ -87,7 +111,15 @@ impl Model {
         })
     }
 
-    fn broken(&self, problem: String) -> Error {
+    /// A network with the weights of a file that [`write_with`] wrote, and the other tensors.
+    pub(crate) fn into_network_and_others<M: Module>(self, network: M) -> Result<(M, BTreeMap<String, Stored>), Error> {
+        let (weights, others): (BTreeMap<_, _>, _) =
+            self.weights.into_iter().partition(|(name, _)| name.starts_with(NETWORK));
+        let weights = weights.into_iter().map(|(name, tensor)| (name[NETWORK.len()..].to_owned(), tensor)).collect();
+        Ok((Self { weights, ..self }.into_network(network)?, others))
+    }
+
+    pub(crate) fn broken(&self, problem: String) -> Error {
         Error::File { path: self.path.clone(), expected: KIND, problem }
     }
 }

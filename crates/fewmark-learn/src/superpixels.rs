@@ -106,7 +106,7 @@ pub fn superpixels(image: &Image, params: &SuperpixelParams) -> Result<LabelMap,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Dimension, Geometry};
+    use fewmark_image::{Dimension, Geometry};
 
     #[test]
     fn slices_have_their_own_superpixels_and_volumes_common_ones() {

@@ -61,12 +61,20 @@ pub(crate) fn read<H: DeserializeOwned>(
     kind: &'static str,
 ) -> Result<(H, BTreeMap<String, Stored>), Error> {
     let failed = |source| fewmark_image::Error::Io { action: "read", path: path.to_owned(), source };
-    let broken = |problem: String| Error::File { path: path.to_owned(), expected: kind, problem };
     let size = std::fs::metadata(path).map_err(failed)?.len();
     // The bytes of the file, and the numbers made of them.
     memory::plan(format!("reading {path:?}"), 2 * size)?;
-    let bytes = std::fs::read(path).map_err(failed)?;
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| broken(e.to_string()))?;
+    parse(&std::fs::read(path).map_err(failed)?, path, kind)
+}
+
+/// The header and the tensors of the bytes of such a file; `path` is what errors call it.
+pub(crate) fn parse<H: DeserializeOwned>(
+    bytes: &[u8],
+    path: &Path,
+    kind: &'static str,
+) -> Result<(H, BTreeMap<String, Stored>), Error> {
+    let broken = |problem: String| Error::File { path: path.to_owned(), expected: kind, problem };
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| broken(e.to_string()))?;
     let header = metadata.metadata().as_ref().and_then(|entries| entries.get(HEADER));
     let header = header.ok_or_else(|| broken("it was written by another program".into()))?;
     // What the header is for is read first: the header of another kind would only give a puzzling error.
@@ -76,7 +84,7 @@ pub(crate) fn read<H: DeserializeOwned>(
         return Err(broken(format!("it is a {found}")));
     }
     let header = serde_json::from_value(header).map_err(|e| broken(format!("its header cannot be read: {e}")))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|e| broken(e.to_string()))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|e| broken(e.to_string()))?;
     let mut tensors = BTreeMap::new();
     for (name, view) in file.iter() {
         let tensor = match view.dtype() {

@@ -46,6 +46,7 @@ impl EncoderConfig {
 
 /// Any of the encoders.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there are few encoders in a program")]
 pub enum Encoder {
     /// See [`EncoderConfig::Slim`]
     Slim(SlimResNet),

@@ -156,6 +156,7 @@ fn pooled(features: Tensor<3>, window: usize) -> Tensor<2> {
 
 /// Vectors along an axis, of length 1.
 fn unit(x: Tensor<2>, axis: usize) -> Tensor<2> {
-    let norm = x.clone().square().sum_dim(axis).sqrt().clamp_min(LEAST_NORM);
+    // The root comes last: at 0 its gradient is infinite.
+    let norm = x.clone().square().sum_dim(axis).clamp_min(LEAST_NORM * LEAST_NORM).sqrt();
     x / norm
 }

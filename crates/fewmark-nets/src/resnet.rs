@@ -115,6 +115,7 @@ struct Stage {
 }
 
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "all blocks of a network are of the same kind")]
 enum Block {
     Plain(ResidualBlock<4>),
     Deep(Bottleneck<4>),

@@ -54,7 +54,7 @@ impl SlimResNetConfig {
     }
 }
 
-/// A residual encoder of stride 4: 1,365,504 parameters with a width of 32.
+/// A residual encoder of stride 4: 1,364,960 parameters with a width of 32.
 ///
 /// | layers | size |
 /// |---|---|

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fewmark_learn::{Compute, dip, model, supervised};
+use fewmark_learn::{Compute, dip, fewshot, model, supervised};
 
 use crate::{Error, Method};
 
@@ -16,6 +16,12 @@ pub fn load(path: impl AsRef<Path>, compute: Compute, refine: bool) -> Result<Bo
     match model.header.method.as_str() {
         "dip" => Ok(Box::new(crate::dip::Trained::new(dip::Predictor::load(model, device)?, refine))),
         "supervised" => Ok(Box::new(crate::supervised::Trained::new(supervised::Predictor::load(model, device)?))),
+        "fewshot-support" => Ok(crate::fewshot::method(fewshot::Known::load(model, device)?)),
+        "fewshot" => Err(fewmark_learn::Error::Unfit {
+            problem: "this model knows how to compare, but was shown nothing to look for".into(),
+            hint: "use `fewmark fewshot`, or make a model with `fewmark support build`",
+        }
+        .into()),
         other => Err(Error::UnknownMethod { name: other.into(), nearest: None }),
     }
 }

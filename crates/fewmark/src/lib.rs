@@ -6,6 +6,7 @@
 mod dip;
 mod error;
 pub mod explain;
+pub mod fewshot;
 pub mod learned;
 mod marks;
 mod method;

@@ -2,27 +2,29 @@
 //!
 //! ```text
 //! fewshot_tables DATA [--method NAME] [--setting 1|2-any|2-all] [--set KEY=VALUE].. [--folds FROM..TO] [--seed N]
-//!                [--development] [--print]
+//!                [--models FOLDER] [--development] [--print]
 //! ```
 //!
 //! DATA is `abd-mri` or `card-mri`. Methods are `ssl-alpnet`, `ssl-panet` (superpixels), `alpnet`, `panet` (labels of the classes that are
 //! not tested), and `init` (no training). Each trained model is a line of `paper/results/fewshot-DATA.jsonl`; what is there is not trained
 //! again. The table is written from these lines, also with `--print`, which trains nothing. With `--development` everything happens on the
-//! scans that a fold leaves to learn from, and lines are printed only.
+//! scans that a fold leaves to learn from, and lines are printed only. `--models` keeps the models in a folder, and takes from there those
+//! that it holds.
 
 #![allow(clippy::print_stdout, reason = "a program that prints its result")]
 
 use std::error::Error;
 use std::io::Write as _;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fewmark::learn::fewshot::{FewShotConfig, Predictor, train_on};
+use fewmark::learn::model::{self, Summary};
 use fewmark::learn::{Compute, Event};
 use fewmark::registry::parse_setting;
 use fewmark::training;
 use fewmark_paper::cases::data_folder;
-use fewmark_paper::fewshot::{ClassRow, DATA_SETS, DataSet, Setting, three_slices};
+use fewmark_paper::fewshot::{ClassRow, DATA_SETS, DataSet, Part, Setting, tested};
 use fewmark_paper::results::{Provenance, Spread, markdown_table};
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +69,7 @@ struct Plan {
     seed: u64,
     development: bool,
     print: bool,
+    models: Option<PathBuf>,
 }
 
 impl Plan {
@@ -82,6 +85,7 @@ impl Plan {
             seed: 0,
             development: false,
             print: false,
+            models: None,
         };
         while let Some(flag) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{flag} needs a value"));
@@ -99,6 +103,7 @@ impl Plan {
                 }
                 "--seed" => plan.seed = value()?.parse()?,
                 "--development" => plan.development = true,
+                "--models" => plan.models = Some(value()?.into()),
                 "--print" => plan.print = true,
                 _ => return Err(format!("unknown option {flag}").into()),
             }
@@ -156,8 +161,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             let mut row = row;
             for part in plan.data.parts(&scans, plan.setting, plan.is_annotated()) {
                 let device = Compute::Cpu.device()?;
+                let kept = plan.models.as_ref().map(|folder| folder.join(model_name(&plan, &row, &part)));
                 let predictor = if untrained {
                     Predictor::untrained(config.clone(), device)?
+                } else if let Some(kept) = kept.as_ref().filter(|kept| kept.exists()) {
+                    let model = model::read(kept)?;
+                    row.seconds += model.header.training.seconds;
+                    Predictor::load(model, device)?.with_inference_of(&config)
                 } else {
                     let mut told = |event: &Event| {
                         if let Event::Step(step) = event
@@ -169,9 +179,14 @@ fn main() -> Result<(), Box<dyn Error>> {
                     };
                     let found = train_on(&part.scans, &config, None, &device, None, &mut told)?;
                     row.seconds += found.seconds;
+                    if let Some(kept) = &kept {
+                        let (iterations, seconds, loss) = (found.iterations, found.seconds, found.loss);
+                        let cases = part.scans.iter().map(|scan| scan.name.clone()).collect();
+                        found.predictor.save(kept, Summary { cases, iterations, seconds, loss, seed: plan.seed })?;
+                    }
                     found.predictor
                 };
-                row.classes.extend(three_slices(&predictor, &scans, &part.tested)?);
+                row.classes.extend(tested(&predictor, &scans, &part.tested)?);
             }
             row.classes.sort_by_key(|class| class.label);
             println!("{}", line(&row));
@@ -194,19 +209,35 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// What sets the training of a model apart from others.
+fn model_name(plan: &Plan, row: &Row, part: &Part) -> String {
+    let setting = serde_json::to_string(&row.setting).unwrap_or_default();
+    let scans = if plan.development { "-development" } else { "" };
+    let of_training = plan
+        .changes
+        .iter()
+        .filter(|change| !change.starts_with("inference") && !change.starts_with("windows.inference"));
+    let parts =
+        [plan.data.key, &row.method, &setting, scans, &format!("fold{}-seed{}-{:?}", row.fold, row.seed, part.tested)];
+    let name: String = parts.into_iter().map(str::to_owned).chain(of_training.cloned()).collect::<Vec<_>>().join("-");
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-=._".contains(c) { Some(c) } else { None };
+    name.chars().filter_map(plain).collect::<String>() + ".safetensors"
+}
+
 fn line(row: &Row) -> String {
     let classes: Vec<String> =
         row.classes.iter().map(|class| format!("{} {:.1}", class.label, Spread::of(&class.dice).mean)).collect();
     format!(
-        "{} {} {:?} fold {} seed {}: mean {:.2}, largest component {:.2} ({}), {} iterations, {:.0} s [{}]",
+        "{} {} {:?} fold {} seed {}: mean {:.2} ({}), largest component {:.2}, whole scans {:.2}, {} iterations, {:.0} s [{}]",
         row.data,
         row.method,
         row.setting,
         row.fold,
         row.seed,
         row.mean(|c| &c.dice),
-        row.mean(|c| &c.largest),
         classes.join(", "),
+        row.mean(|c| &c.largest),
+        row.mean(|c| &c.whole),
         row.iterations,
         row.seconds,
         row.recipe
@@ -242,13 +273,19 @@ fn table(rows: &[Row], data: &DataSet) -> String {
         cells.extend(data.classes.iter().map(|&(code, _)| format!("{:.2}", class(code))));
         cells.push(format!("{:.2}", mean(&|row| row.mean(|c| &c.dice))));
         cells.push(format!("{:.2}", mean(&|row| row.mean(|c| &c.largest))));
+        cells.push(format!("{:.2}", mean(&|row| row.mean(|c| &c.whole))));
+        cells.push(format!("{:.1}", mean(&|row| row.mean(|c| &c.hd95))));
         cells.push(of_paper.map_or("-".into(), |(.., score)| format!("{score:.2}")));
         cells.push(format!("{} x {:.1}", line.3, mean(&|row| row.seconds) / 60.0));
         cells
     };
     let mut head = vec!["setting", "method", "changes", "seed", "folds"];
     head.extend(data.classes.iter().map(|&(_, name)| name));
-    head.extend(["mean", "largest component", "paper", "iterations x minutes a fold"]);
+    head.extend(["mean", "largest component", "whole scans", "their HD95", "paper", "iterations x minutes a fold"]);
     let table = markdown_table(&head, &lines.iter().map(cells).collect::<Vec<_>>());
-    format!("Dice x 100 by the paper's protocol: three labelled slices, slices that hold the class.\n\n{table}")
+    format!(
+        "Dice x 100. Classes, mean and largest component are by the paper's protocol: three labelled slices, and only slices \
+         that hold the class (track: strict). Whole scans are segmented by all slices of the labelled scan, with nothing known of the query \
+         (track: one labelled scan); their HD95 is in mm.\n\n{table}"
+    )
 }

@@ -78,7 +78,7 @@ fn cases(arguments: &Predict, marks: bool) -> Result<Vec<Case>, Failure> {
     }
     if marks {
         let cases = dataset::pair(&arguments.images, &arguments.marks, Companion::Marks)?;
-        return Ok(cases.into_iter().map(|c| Case { name: c.name, image: c.image, marks: Some(c.with) }).collect());
+        return Ok(cases.into_iter().map(|c| Case { name: c.name, image: c.image, marks: c.with }).collect());
     }
     let images = dataset::files(&arguments.images, dataset::image_name)?;
     Ok(images.into_iter().map(|(name, image)| Case { name, image, marks: None }).collect())

@@ -58,17 +58,18 @@ pub(crate) fn run(arguments: &Train, common: &Common) -> Result<(), Failure> {
 
 fn new_training(arguments: &Train) -> Result<Training, Failure> {
     let what = arguments.what.as_deref().ok_or_else(|| Failure::call("nothing to train"))?;
-    let companion = training::companion(what);
+    let (companion, needed) = training::companion(what);
     let (with, other, flag) = match companion {
         Companion::Marks => (&arguments.marks, &arguments.labels, "--marks"),
         Companion::Labels => (&arguments.labels, &arguments.marks, "--labels"),
     };
     let cases = match &arguments.list {
         Some(list) => dataset::list(list, companion)?,
-        None if with.is_empty() || !other.is_empty() => {
+        None if !other.is_empty() || (needed && with.is_empty()) => {
             return Err(Failure::call(format!("{what} learns from --images and {flag}"))
                 .hint(format!("fewmark train {what} --images FOLDER {flag} FOLDER -o RUN")));
         }
+        None if with.is_empty() => dataset::alone(&arguments.images)?,
         None => dataset::pair(&arguments.images, with, companion)?,
     };
     let from_file = arguments.config.as_deref().map(read_config).transpose()?;

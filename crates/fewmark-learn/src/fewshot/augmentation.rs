@@ -195,7 +195,7 @@ fn sample(plane: &[f32], side: usize, places: &[[f64; 2]]) -> Vec<f32> {
 }
 
 /// A square smoothed with a Gaussian that is cut off at two standard deviations; beyond the border it is mirrored.
-fn smooth(plane: Vec<f32>, side: usize, sigma: f64) -> Vec<f32> {
+pub(super) fn smooth(plane: Vec<f32>, side: usize, sigma: f64) -> Vec<f32> {
     let radius = (2.0 * sigma) as i64;
     let kernel: Vec<f32> = (-radius..=radius).map(|i| (-0.5 * (i as f64 / sigma).powi(2)).exp() as f32).collect();
     let sum: f32 = kernel.iter().sum();

@@ -4,7 +4,7 @@ use fewmark_classical::superpixels::FelzenszwalbParams;
 use fewmark_nets::{EncoderConfig, PrototypeHead, ResNetConfig};
 use serde::{Deserialize, Serialize};
 
-use super::Augmentation;
+use super::{Augmentation, InferenceConfig};
 use crate::superpixels::{Partition, SuperpixelParams};
 use crate::{Error, Optimizer, Plan, Schedule};
 
@@ -17,6 +17,8 @@ pub struct FewShotConfig {
     /// Percentiles of a scan to which its samples are clipped before they are brought to mean 0 and standard deviation 1. Paper: the upper
     /// one is 99.5 in MRI.
     pub clip: [f64; 2],
+    /// The weights that a training starts from: `default` for those of the model inside the program, `random`, or a model file.
+    pub start: String,
     /// The encoder.
     pub encoder: EncoderConfig,
     /// How features become classes.
@@ -29,6 +31,8 @@ pub struct FewShotConfig {
     pub loss: LossConfig,
     /// How slices are varied.
     pub augmentation: Augmentation,
+    /// How whole scans are segmented by labelled ones.
+    pub inference: InferenceConfig,
     /// The loop.
     pub training: Plan,
 }
@@ -53,10 +57,12 @@ impl Default for Windows {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// Superpixels of unlabelled scans; support and query are the same slice, varied.
+    /// Superpixels of scans; support and query are the same slice, varied.
     Superpixels,
     /// Labels of labelled scans; support and query are two slices with the same label.
     Labels,
+    /// Regions of made-up anatomies; no scan is needed.
+    Synthetic,
 }
 
 /// What episodes are made of.
@@ -65,6 +71,8 @@ pub enum Source {
 pub struct EpisodeConfig {
     /// Where masks come from.
     pub source: Source,
+    /// Share of the episodes that are of made-up anatomies all the same.
+    pub synthetic: f64,
     /// How superpixels are made. They are made on the encoder's grid, of samples that are scaled so that the percentiles of `clip` are 0 and
     /// 255.
     pub superpixels: SuperpixelParams,
@@ -81,6 +89,7 @@ impl Default for EpisodeConfig {
         let partition = Partition::Felzenszwalb(FelzenszwalbParams { min_size: 100, ..FelzenszwalbParams::default() });
         Self {
             source: Source::Superpixels,
+            synthetic: 0.0,
             superpixels: SuperpixelParams { partition, foreground: Some(15.0), in_3d: false },
             least_pixels: 40,
             augment_support: true,
@@ -110,12 +119,14 @@ impl Default for FewShotConfig {
         Self {
             size: 128,
             clip: [0.0, 99.5],
+            start: "default".into(),
             encoder: EncoderConfig::default(),
             head: PrototypeHead::default(),
             windows: Windows::default(),
             episodes: EpisodeConfig::default(),
             loss: LossConfig::default(),
             augmentation: Augmentation::default(),
+            inference: InferenceConfig::default(),
             training: Plan {
                 iterations: 4000,
                 learning_rate: 1e-3,
@@ -135,6 +146,7 @@ impl FewShotConfig {
         let own = Self::default();
         Self {
             size: 256,
+            start: "random".into(),
             encoder: EncoderConfig::Resnet(ResNetConfig::default()),
             episodes: EpisodeConfig {
                 superpixels: SuperpixelParams {
@@ -192,6 +204,12 @@ impl FewShotConfig {
                 );
             }
         }
+        let InferenceConfig { margin, prior, blur, .. } = self.inference;
+        for (name, x) in [("inference.margin", margin), ("inference.prior", prior), ("inference.blur", blur)] {
+            if !(x.is_finite() && x >= 0.0) {
+                return failed(name, x.to_string(), "a number of at least 0");
+            }
+        }
         for (name, x) in [("loss.background", self.loss.background), ("loss.alignment", self.loss.alignment)] {
             if !(x.is_finite() && x >= 0.0) {
                 return failed(name, x.to_string(), "a number of at least 0");
@@ -202,6 +220,9 @@ impl FewShotConfig {
         }
         if !(0.0..1.0).contains(&self.head.threshold) {
             return failed("head.threshold", self.head.threshold.to_string(), "a share from 0, less than 1");
+        }
+        if !(0.0..=1.0).contains(&self.episodes.synthetic) {
+            return failed("episodes.synthetic", self.episodes.synthetic.to_string(), "a share from 0 to 1");
         }
         if self.episodes.batch == 0 {
             return failed("episodes.batch", "0".into(), "a whole number of at least 1");

@@ -6,10 +6,12 @@ use fewmark_image::{Dimension, Geometry, Image};
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::config::{FewShotConfig, Source};
+use super::config::{EpisodeConfig, FewShotConfig, Source};
 use super::scan::{Scan, Slices, share};
+use super::support::Support;
+use super::synthesis;
+use crate::Error;
 use crate::superpixels::superpixels;
-use crate::{Error, Loss};
 
 /// How often an episode is drawn again because a variation moved the object out of the slice.
 const DRAWS: usize = 20;
@@ -24,6 +26,29 @@ pub(super) struct Pair {
 pub(super) struct Episode {
     pub(super) support: Pair,
     pub(super) query: Pair,
+}
+
+/// Whether episodes can be made of some scans; without their superpixels, which take a while.
+///
+/// # Errors
+/// [`Error::NoCase`] without scans where some are needed, what is wrong with one, [`Error::Unfit`] for labels that are missing.
+pub fn check(scans: &[Scan], config: &FewShotConfig) -> Result<(), Error> {
+    config.check()?;
+    if scans.is_empty() && config.episodes.source != Source::Synthetic {
+        return Err(Error::NoCase);
+    }
+    let of_scan = |scan: &Scan| {
+        Slices::standardised(&scan.image, config)?;
+        match (&scan.labels, config.episodes.source) {
+            (Some(labels), Source::Labels) => Support::check(scan.image.geometry(), labels),
+            (None, Source::Labels) => Err(Error::Unfit {
+                problem: "there are no labels for it".into(),
+                hint: "give labels, or learn from superpixels",
+            }),
+            _ => Ok(()),
+        }
+    };
+    scans.iter().try_for_each(|scan| of_scan(scan).map_err(|e| e.of_case(&scan.name)))
 }
 
 /// Scans from which episodes are drawn.
@@ -47,18 +72,18 @@ impl<'a> Episodes<'a> {
     /// # Errors
     /// [`Error::NoCase`] without scans; [`Error::Unfit`] where no episode can be made of them; what is wrong with a scan.
     pub(super) fn new(scans: &[Scan], config: &'a FewShotConfig) -> Result<Self, Error> {
-        if scans.is_empty() {
-            return Err(Error::NoCase);
-        }
+        check(scans, config)?;
         let mut all = Self { config, slices: Vec::new(), classes: Vec::new(), of_slice: Vec::new() };
         let mut labelled: BTreeMap<u16, Vec<(usize, u16)>> = BTreeMap::new();
-        for scan in scans {
-            all.add(scan, &mut labelled).map_err(|e| e.of_case(&scan.name))?;
+        if config.episodes.source != Source::Synthetic {
+            for scan in scans {
+                all.add(scan, &mut labelled).map_err(|e| e.of_case(&scan.name))?;
+            }
         }
         if config.episodes.source == Source::Labels {
             all.classes = labelled.into_values().collect();
         }
-        if all.classes.is_empty() {
+        if all.classes.is_empty() && config.episodes.source != Source::Synthetic {
             let least = config.episodes.least_pixels;
             let problem = format!("no slice has a mask of at least {least} pixels on the grid of the encoder");
             return Err(Error::Unfit { problem, hint: "lower episodes.least_pixels or give other scans" });
@@ -69,9 +94,8 @@ impl<'a> Episodes<'a> {
     fn add(&mut self, scan: &Scan, labelled: &mut BTreeMap<u16, Vec<(usize, u16)>>) -> Result<(), Error> {
         let Slices { squares, frame } = Slices::standardised(&scan.image, self.config)?;
         let regions = match (self.config.episodes.source, &scan.labels) {
-            (Source::Superpixels, _) => self.superpixels(&scan.image)?,
+            (Source::Superpixels | Source::Synthetic, _) => self.superpixels(&scan.image)?,
             (Source::Labels, Some(labels)) => {
-                scan.image.geometry().expect_same_space(labels.geometry()).map_err(fewmark_image::Error::from)?;
                 let codes = labels.present();
                 let slice = |z| {
                     let mut regions = vec![0; squares[0].len()];
@@ -83,23 +107,18 @@ impl<'a> Episodes<'a> {
                 };
                 (0..squares.len()).map(slice).collect()
             }
-            (Source::Labels, None) => {
-                let problem = "there are no labels for it".into();
-                return Err(Error::Unfit { problem, hint: "give labels, or learn from superpixels" });
-            }
+            (Source::Labels, None) => unreachable!("scans were checked"),
         };
         for (z, (image, regions)) in squares.into_iter().zip(regions).enumerate() {
             if scan.allowed.as_ref().is_some_and(|allowed| !allowed.get(z).copied().unwrap_or(false)) {
                 continue;
             }
-            let mut pixels: BTreeMap<u16, usize> = BTreeMap::new();
-            regions.iter().filter(|&&region| region != 0).for_each(|&region| *pixels.entry(region).or_default() += 1);
-            let large = pixels.into_iter().filter(|(_, count)| *count >= self.config.episodes.least_pixels.max(1));
+            let large = large_regions(&regions, self.config.episodes.least_pixels);
             let place = self.slices.len();
             let mut own = Vec::new();
-            for (region, _) in large {
+            for region in large {
                 match self.config.episodes.source {
-                    Source::Superpixels => {
+                    Source::Superpixels | Source::Synthetic => {
                         own.push(self.classes.len());
                         self.classes.push(vec![(place, region)]);
                     }
@@ -139,6 +158,15 @@ impl<'a> Episodes<'a> {
     }
 
     fn draw_once(&self, random: &mut ChaCha8Rng) -> Episode {
+        let EpisodeConfig { source, synthetic, augment_support, least_pixels, .. } = self.config.episodes;
+        if source == Source::Synthetic || (synthetic > 0.0 && random.random_bool(synthetic)) {
+            let (image, regions) = synthesis::slice(self.config.size, random);
+            let slice = Slice { image, regions };
+            let large = large_regions(&slice.regions, least_pixels);
+            let region = if large.is_empty() { 0 } else { large[random.random_range(0..large.len())] };
+            let support = self.pair(&slice, region, augment_support, random);
+            return Episode { support, query: self.pair(&slice, region, true, random) };
+        }
         let [support, query] = if self.of_slice.is_empty() {
             let class = &self.classes[random.random_range(0..self.classes.len())];
             let mut any = || class[random.random_range(0..class.len())];
@@ -147,24 +175,24 @@ impl<'a> Episodes<'a> {
             let classes = &self.of_slice[random.random_range(0..self.of_slice.len())];
             [self.classes[classes[random.random_range(0..classes.len())]][0]; 2]
         };
-        let pair = |(place, region): (usize, u16), varied: bool, random: &mut ChaCha8Rng| {
-            let Slice { image, regions } = &self.slices[place];
-            let mask: Vec<f32> = regions.iter().map(|&r| f32::from(u8::from(r == region))).collect();
-            if !varied {
-                return Pair { image: image.clone(), mask };
-            }
-            let [image, mask] = self.config.augmentation.vary(image, &mask, self.config.size, random);
-            Pair { image, mask }
-        };
-        let support = pair(support, self.config.episodes.augment_support, random);
-        Episode { support, query: pair(query, true, random) }
+        let support = self.pair(&self.slices[support.0], support.1, augment_support, random);
+        Episode { support, query: self.pair(&self.slices[query.0], query.1, true, random) }
+    }
+
+    /// A slice and the mask of a region, varied or not.
+    fn pair(&self, slice: &Slice, region: u16, varied: bool, random: &mut ChaCha8Rng) -> Pair {
+        let mask: Vec<f32> = slice.regions.iter().map(|&r| f32::from(u8::from(r == region))).collect();
+        if !varied {
+            return Pair { image: slice.image.clone(), mask };
+        }
+        let [image, mask] = self.config.augmentation.vary(&slice.image, &mask, self.config.size, random);
+        Pair { image, mask }
     }
 }
 
-impl Loss {
-    /// The loss with all of its terms multiplied by a number.
-    pub(super) fn scaled(self, by: f64) -> Self {
-        let terms = self.terms.into_iter().map(|(name, term)| (name, term.mul_scalar(by))).collect();
-        Self { total: self.total.mul_scalar(by), terms }
-    }
+/// The regions, from 1 on, of at least so many pixels.
+fn large_regions(regions: &[u16], least: usize) -> Vec<u16> {
+    let mut pixels: BTreeMap<u16, usize> = BTreeMap::new();
+    regions.iter().filter(|&&region| region != 0).for_each(|&region| *pixels.entry(region).or_default() += 1);
+    pixels.into_iter().filter(|(_, count)| *count >= least.max(1)).map(|(region, _)| region).collect()
 }

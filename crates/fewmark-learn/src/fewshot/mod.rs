@@ -6,18 +6,27 @@
 //!
 //! All slices are brought to one square grid: scaled by their longer side and padded. Slices are those along z.
 
+mod alignment;
 mod augmentation;
 mod config;
 mod episode;
 mod frame;
+mod inference;
+mod known;
 mod losses;
 mod predictor;
 mod scan;
+mod support;
+mod synthesis;
 mod task;
 
 pub use augmentation::Augmentation;
 pub use config::{EpisodeConfig, FewShotConfig, LossConfig, Source, Windows};
+pub use episode::check;
 pub use frame::Frame;
+pub use inference::{InferenceConfig, Prediction};
+pub use known::Known;
 pub use predictor::{Encoded, Predictor, Shot, SlicePrototypes};
 pub use scan::Scan;
+pub use support::Support;
 pub use task::{Outcome, train_on};

@@ -3,21 +3,28 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
-use fewmark_conv::ops::interpolate_linear;
-use fewmark_image::{Image, LabelMap};
+use fewmark_image::{Geometry, Image, LabelMap};
 use fewmark_nets::{Encoder, FeatureMask, Prototypes};
 
+use super::alignment::Stack;
 use super::config::FewShotConfig;
-use super::frame::Frame;
+use super::frame::{Frame, resize};
 use super::losses::reduced;
 use super::scan::{Slices, share};
+use super::support::{Body, descriptor};
 use crate::model::{self, Header, Model, Summary};
 use crate::{Error, weights};
 
 /// The name of these models in a model file.
 pub(super) const METHOD: &str = "fewshot";
+
+/// Made by
+///
+/// ```text
+/// fewmark train fewshot --set episodes.source=synthetic --set start=random --set training.iterations=4000 -o RUN
+/// ```
+const BUILT_IN: &[u8] = include_bytes!("../../models/fewshot.safetensors");
 
 /// Slices that go through the encoder at once.
 const BATCH: usize = 4;
@@ -36,6 +43,8 @@ pub struct Encoded {
     /// Of each slice `[channels, y, x]`
     features: Vec<Tensor<3>>,
     frame: Frame,
+    geometry: Geometry,
+    body: Body,
 }
 
 /// A slice whose object is known.
@@ -54,6 +63,43 @@ impl Encoded {
     pub fn depth(&self) -> usize {
         self.features.len()
     }
+
+    /// The geometry of the scan.
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    pub(super) fn body(&self) -> Body {
+        self.body
+    }
+
+    /// What the slices look like, for an alignment along z.
+    pub(super) fn stack(&self) -> Stack {
+        Stack::new(self.features.iter().map(descriptor).collect(), self.geometry.spacing()[2])
+    }
+
+    /// Values of features on the pixels of a slice, row by row.
+    pub(super) fn enlarged(&self, values: &[f32]) -> Vec<f32> {
+        let [_, rows, columns] = self.features[0].dims();
+        self.frame.take(&resize(values, [rows, columns], [self.frame.side(); 2]))
+    }
+}
+
+impl SlicePrototypes {
+    pub(super) fn of(tensors: [Tensor<2>; 2]) -> Self {
+        Self(tensors)
+    }
+
+    /// Of everything else and of the object, `[count, channels]`.
+    pub(super) fn tensors(&self) -> &[Tensor<2>; 2] {
+        &self.0
+    }
+}
+
+impl Shot {
+    pub(super) fn mask(&self) -> &FeatureMask {
+        &self.mask
+    }
 }
 
 impl Predictor {
@@ -69,6 +115,14 @@ impl Predictor {
         config.check()?;
         let network = crate::init_seeded(&device, config.training.seed, |device| config.encoder.init(device))?;
         Ok(Self { network, config, device })
+    }
+
+    /// The encoder that is inside the program, trained on made-up anatomies alone.
+    ///
+    /// # Errors
+    /// None but for a program that was built wrongly.
+    pub fn built_in(device: Device) -> Result<Self, Error> {
+        Self::load(model::parse(BUILT_IN, Path::new("the model inside the program"))?, device)
     }
 
     /// A model that was read from a file.
@@ -91,9 +145,20 @@ impl Predictor {
         model::write(path, &Header { method: METHOD.into(), config, training, version }, &self.network)
     }
 
+    pub(super) fn network(&self) -> &Encoder {
+        &self.network
+    }
+
     /// How the model was made and works.
     pub fn config(&self) -> &FewShotConfig {
         &self.config
+    }
+
+    /// The same encoder, used as another configuration says.
+    pub fn with_inference_of(mut self, config: &FewShotConfig) -> Self {
+        (self.config.head, self.config.windows, self.config.inference) =
+            (config.head.clone(), config.windows.clone(), config.inference.clone());
+        self
     }
 
     /// Another encoder with the weights of this one.
@@ -122,7 +187,11 @@ impl Predictor {
             let [_, channels, rows, columns] = found.dims();
             features.extend((0..batch.len()).map(|i| found.clone().narrow(0, i, 1).reshape([channels, rows, columns])));
         }
-        Ok(Encoded { features, frame })
+        let [_, rows, columns] = features[0].dims();
+        let inside = Slices::foreground(image, &self.config)?;
+        let inside: Vec<Vec<f32>> = inside.iter().map(|plane| resize(plane, [side; 2], [rows, columns])).collect();
+        let body = Body::of(&inside, [rows, columns]);
+        Ok(Encoded { features, frame, geometry: image.geometry().clone(), body })
     }
 
     /// A slice of a scan with the label that is looked for.
@@ -136,38 +205,45 @@ impl Predictor {
         Shot { features, mask }
     }
 
-    /// The prototypes of an object that one or several slices show.
-    ///
-    /// # Panics
-    /// If there is no slice.
-    pub fn prototypes(&self, shots: &[&Shot]) -> SlicePrototypes {
+    /// The prototypes of the object in a slice.
+    pub fn prototypes(&self, shot: &Shot) -> SlicePrototypes {
+        let (head, window) = (&self.config.head, self.config.windows.inference);
+        SlicePrototypes([false, true].map(|object| head.prototypes(shot.features.clone(), &shot.mask, object, window)))
+    }
+
+    /// The prototypes of an object from several slices.
+    pub(super) fn joined(&self, slices: &[&SlicePrototypes]) -> SlicePrototypes {
         let head = &self.config.head;
-        let of = |object: bool| {
-            let all: Vec<Tensor<2>> = shots
-                .iter()
-                .map(|shot| head.prototypes(shot.features.clone(), &shot.mask, object, self.config.windows.inference))
-                .collect();
-            let mode = if object { head.foreground } else { head.background };
-            let all = Tensor::cat(all, 0);
+        let of = |at: usize, mode: Prototypes| {
+            let all = Tensor::cat(slices.iter().map(|slice| slice.0[at].clone()).collect(), 0);
             // Means under masks are averaged over the slices, local prototypes stand side by side.
             if mode == Prototypes::Mask { all.mean_dim(0) } else { all }
         };
-        SlicePrototypes([of(false), of(true)])
+        SlicePrototypes([of(0, head.background), of(1, head.foreground)])
     }
 
-    /// The probability of an object in each voxel of a slice of a scan, row by row: the softmax of its score and that of everything else.
-    ///
-    /// # Panics
-    /// If the scan has no such slice.
-    pub fn probability(&self, scan: &Encoded, z: usize, prototypes: &SlicePrototypes) -> Vec<f32> {
+    /// The logarithm of the odds of an object in each feature of a slice of a scan, and rows and columns of the features: the score of the
+    /// object less that of everything else.
+    pub(super) fn feature_odds(
+        &self,
+        scan: &Encoded,
+        z: usize,
+        prototypes: &SlicePrototypes,
+    ) -> (Vec<f32>, [usize; 2]) {
         let features = scan.features[z].clone();
         let [channels, rows, columns] = features.dims();
         let features = features.reshape([channels, rows * columns]);
-        let scores = prototypes.0.clone().map(|p| self.config.head.score(p, features.clone()));
-        let scores = Tensor::cat(scores.into(), 0).reshape([1, 2, rows, columns]);
-        let side = scan.frame.side();
-        let p = softmax(interpolate_linear(scores, [1, side, side], false), 1).narrow(1, 1, 1);
-        let p: Vec<f32> = p.into_data().convert::<f32>().try_to_vec().expect("numbers that were just converted");
-        scan.frame.take(&p)
+        let [background, object] = prototypes.0.clone().map(|p| self.config.head.score(p, features.clone()));
+        let odds = (object - background).into_data().convert::<f32>();
+        (odds.try_to_vec().expect("numbers that were just converted"), [rows, columns])
+    }
+
+    /// The logarithm of the odds of an object in each pixel of a slice of a scan, row by row, as in the paper: by the features of the
+    /// slice alone.
+    ///
+    /// # Panics
+    /// If the scan has no such slice.
+    pub fn odds_by_features(&self, scan: &Encoded, z: usize, prototypes: &SlicePrototypes) -> Vec<f32> {
+        scan.enlarged(&self.feature_odds(scan, z, prototypes).0)
     }
 }

@@ -41,6 +41,14 @@ impl Slices {
         Ok(Self::of(&samples, image, config.size))
     }
 
+    /// Of each slice the share of each pixel that is not background.
+    pub(super) fn foreground(image: &Image, config: &FewShotConfig) -> Result<Vec<Vec<f32>>, Error> {
+        let threshold = config.episodes.superpixels.foreground.unwrap_or(0.0);
+        let is_inside = |s: f32| f32::from(u8::from(s > threshold));
+        let slices = Self::scaled(image, config)?.squares;
+        Ok(slices.into_iter().map(|slice| slice.into_iter().map(is_inside).collect()).collect())
+    }
+
     fn of(samples: &[f32], image: &Image, side: usize) -> Self {
         let [width, height, _] = image.geometry().size();
         let frame = Frame::new([height, width], side);

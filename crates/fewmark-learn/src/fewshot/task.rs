@@ -33,8 +33,7 @@ pub struct Outcome {
 /// `device` is without autodiff, and so is the encoder that comes back.
 ///
 /// # Errors
-/// [`Error::Setting`], [`Error::Network`], [`Error::Classical`] for settings that cannot be, [`Error::NoCase`] and [`Error::Unfit`] for
-/// scans of which no episodes can be made, and those of [`train`].
+/// As [`check`](super::check) and [`train`]; [`Error::Unfit`] for scans of which no episodes can be made, or `from` of another encoder.
 pub fn train_on(
     scans: &[Scan],
     config: &FewShotConfig,
@@ -43,14 +42,14 @@ pub fn train_on(
     run: Option<&mut Run>,
     observe: &mut Observer<'_>,
 ) -> Result<Outcome, Error> {
-    config.check()?;
+    let episodes = Episodes::new(scans, config)?;
     let learn = device.clone().autodiff();
     let network = init_seeded(&learn, config.training.seed, |device| config.encoder.init(device))?;
     let network = match from {
         Some(predictor) => predictor.into_weights_of(network)?,
         None => network,
     };
-    let mut task = FewShotTask { episodes: Episodes::new(scans, config)?, config, learn };
+    let mut task = FewShotTask { episodes, config, learn };
     let trained = train(&mut task, network, &config.training, run, observe)?;
     let predictor = Predictor::new(trained.network.valid(), config.clone(), device.clone());
     Ok(Outcome {

@@ -129,13 +129,7 @@ impl<const R: usize, N: Segmenter<R>> Task for SupervisedTask<'_, R, N> {
         self.learn.seed(random.random());
         let truth = tensor(patches.classes, classes);
         let outputs = network.outputs(tensor(patches.samples, channels));
-        let parts = outputs.into_iter().map(|(logits, weight)| {
-            let Loss { total, terms } = supervised(logits, truth.clone(), loss);
-            Loss {
-                total: total.mul_scalar(weight),
-                terms: terms.into_iter().map(|(name, term)| (name, term.mul_scalar(weight))).collect(),
-            }
-        });
+        let parts = outputs.into_iter().map(|(logits, weight)| supervised(logits, truth.clone(), loss).scaled(weight));
         Ok(parts.reduce(Loss::plus).expect("a network has an output"))
     }
 

@@ -113,4 +113,10 @@ impl Loss {
         let terms = self.terms.into_iter().zip(other.terms).map(|((name, a), (_, b))| (name, a + b)).collect();
         Self { total: self.total + other.total, terms }
     }
+
+    /// The loss and its terms, multiplied by a number.
+    pub fn scaled(self, by: f64) -> Self {
+        let terms = self.terms.into_iter().map(|(name, term)| (name, term.mul_scalar(by))).collect();
+        Self { total: self.total.mul_scalar(by), terms }
+    }
 }

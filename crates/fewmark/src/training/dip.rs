@@ -1,8 +1,7 @@
 //! Trainings of Deep-Image-Prior networks: images and clicks.
 
-use std::path::Path;
-
 use fewmark_image::{read_image, write_image};
+use fewmark_learn::dataset::CaseFiles;
 use fewmark_learn::dip::{self, Case, DipConfig, Predictor};
 use fewmark_learn::report::{self, Png, Section};
 use fewmark_learn::{Observer, Run, StopReason};
@@ -20,10 +19,10 @@ pub(super) fn check(training: &Training) -> Result<(), Error> {
 }
 
 /// An image and its clicks from files.
-pub(super) fn read(name: &str, image: &Path, marks: &Path) -> Result<Case, Error> {
-    let image = read_image(image)?;
-    let marks = Marks::read(marks)?.in_voxels(image.geometry())?;
-    Ok(Case { name: name.into(), image, foreground: marks.foreground, background: marks.background })
+pub(super) fn read(files: &CaseFiles) -> Result<Case, Error> {
+    let image = read_image(&files.image)?;
+    let marks = Marks::read(super::with(files)?)?.in_voxels(image.geometry())?;
+    Ok(Case { name: files.name.clone(), image, foreground: marks.foreground, background: marks.background })
 }
 
 pub(super) fn train(

@@ -4,7 +4,7 @@ mod dip;
 mod fewshot;
 mod supervised;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fewmark_image::{Dimension, read_image};
 use fewmark_learn::dataset::{CaseFiles, Companion};
@@ -37,6 +37,8 @@ pub enum Cases {
     Marked(Vec<fewmark_learn::dip::Case>),
     /// Images with labels.
     Labelled(Vec<fewmark_learn::supervised::Case>),
+    /// Scans, with or without labels.
+    Scans(Vec<fewmark_learn::fewshot::Scan>),
 }
 
 /// How a training ended.
@@ -69,9 +71,13 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     [DIP, FEWSHOT, MSNET].into_iter().chain(Architecture::names())
 }
 
-/// What has to be given beside the images.
-pub fn companion(train: &str) -> Companion {
-    if train == DIP { Companion::Marks } else { Companion::Labels }
+/// What may be given beside the images, and whether it must be.
+pub fn companion(train: &str) -> (Companion, bool) {
+    match train {
+        DIP => (Companion::Marks, true),
+        FEWSHOT => (Companion::Labels, false),
+        _ => (Companion::Labels, true),
+    }
 }
 
 /// Every setting of a training with its default.
@@ -119,14 +125,20 @@ impl Training {
     /// [`Error::Learn`] without a case, [`Error::UnknownTraining`], [`Error::UnknownSetting`] and [`Error::Setting`] for settings that
     /// cannot be.
     pub fn new(train: &str, cases: Vec<CaseFiles>, changes: &[toml::Table], device: Compute) -> Result<Self, Error> {
-        let first = cases.first().ok_or(fewmark_learn::Error::NoCase)?;
         device.device()?;
+        let first = || cases.first().ok_or(fewmark_learn::Error::NoCase);
         let train = match train {
-            MSNET if read_image(&first.image)?.geometry().dimension() == Dimension::Three => "msnet-3d",
+            MSNET if read_image(&first()?.image)?.geometry().dimension() == Dimension::Three => "msnet-3d",
             MSNET => "msnet-2d",
             name => name,
         };
-        let settings = settings(train, changes)?;
+        let settings = match train {
+            FEWSHOT => fewshot::settings(&cases, changes)?,
+            train => {
+                first()?;
+                settings(train, changes)?
+            }
+        };
         let training = Self { train: train.into(), device, cases, settings };
         training.check()?;
         Ok(training)
@@ -145,9 +157,10 @@ impl Training {
 
     fn check(&self) -> Result<(), Error> {
         defaults(&self.train)?;
-        match companion(&self.train) {
-            Companion::Marks => dip::check(self),
-            Companion::Labels => supervised::check(self),
+        match self.train.as_str() {
+            DIP => dip::check(self),
+            FEWSHOT => fewshot::check(self),
+            _ => supervised::check(self),
         }
     }
 
@@ -165,11 +178,12 @@ impl Training {
     /// # Errors
     /// Files that cannot be read, clicks outside their images, labels that do not fit their image.
     pub fn read(&self) -> Result<Cases, Error> {
-        let files = self.cases.iter().map(|files| (files.name.as_str(), files.image.as_path(), files.with.as_path()));
-        Ok(match companion(&self.train) {
-            Companion::Marks => Cases::Marked(files.map(|(n, i, w)| dip::read(n, i, w)).collect::<Result<_, _>>()?),
-            Companion::Labels => {
-                let cases: Vec<_> = files.map(|(n, i, w)| supervised::read(n, i, w)).collect::<Result<_, _>>()?;
+        let files = &self.cases;
+        Ok(match self.train.as_str() {
+            DIP => Cases::Marked(files.iter().map(dip::read).collect::<Result<_, _>>()?),
+            FEWSHOT => Cases::Scans(fewshot::read(files, &typed(self)?)?),
+            _ => {
+                let cases: Vec<_> = files.iter().map(supervised::read).collect::<Result<_, _>>()?;
                 fewmark_learn::supervised::check(&cases, &typed(self)?)?;
                 Cases::Labelled(cases)
             }
@@ -186,6 +200,7 @@ impl Training {
         match cases {
             Cases::Marked(cases) => dip::train(self, cases, run, observe),
             Cases::Labelled(cases) => supervised::train(self, cases, run, observe),
+            Cases::Scans(scans) => fewshot::train(self, scans, run, observe),
         }
     }
 }
@@ -215,6 +230,19 @@ fn of_settings(error: Error, train: &str) -> Error {
     }
 }
 
+/// What belongs to the image of a case.
+///
+/// # Errors
+/// [`Error::Learn`] where nothing does.
+fn with(files: &CaseFiles) -> Result<&Path, Error> {
+    let lacking = || fewmark_learn::Error::Data {
+        path: files.image.clone(),
+        problem: "nothing is given with it".into(),
+        hint: "give marks for dip, labels for other networks",
+    };
+    Ok(files.with.as_deref().ok_or_else(lacking)?)
+}
+
 /// The same files by their full paths.
 fn absolute(files: CaseFiles) -> Result<CaseFiles, Error> {
     let full = |path: PathBuf| {
@@ -224,5 +252,5 @@ fn absolute(files: CaseFiles) -> Result<CaseFiles, Error> {
             source,
         })
     };
-    Ok(CaseFiles { image: full(files.image)?, with: full(files.with)?, ..files })
+    Ok(CaseFiles { image: full(files.image)?, with: files.with.map(full).transpose()?, ..files })
 }

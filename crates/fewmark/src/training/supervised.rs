@@ -1,9 +1,9 @@
 //! Trainings on labelled images: images and label maps.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use fewmark_image::{read_image, read_labels, write_image};
+use fewmark_learn::dataset::CaseFiles;
 use fewmark_learn::report::{self, Png, Section};
 use fewmark_learn::supervised::{self, Case, Predictor, SupervisedConfig};
 use fewmark_learn::{Observer, Run, StopReason};
@@ -29,8 +29,9 @@ pub(super) fn check(training: &Training) -> Result<(), Error> {
 }
 
 /// An image and its labels from files.
-pub(super) fn read(name: &str, image: &Path, labels: &Path) -> Result<Case, Error> {
-    Ok(Case { name: name.into(), image: read_image(image)?, labels: read_labels(labels)? })
+pub(super) fn read(files: &CaseFiles) -> Result<Case, Error> {
+    let labels = read_labels(super::with(files)?)?;
+    Ok(Case { name: files.name.clone(), image: read_image(&files.image)?, labels })
 }
 
 pub(super) fn train(

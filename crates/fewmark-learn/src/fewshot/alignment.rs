@@ -1,0 +1,128 @@
+//! Which slice of one scan shows what a slice of another shows.
+
+/// The slices of a scan along z, and what each looks like.
+#[derive(Clone, Debug)]
+pub(super) struct Stack {
+    /// Of each slice, of length 1, the mean over the slices taken away
+    descriptors: Vec<Vec<f32>>,
+    /// mm between two slices
+    step: f64,
+}
+
+/// Where the slices of one scan lie in another: `slope * slice + offset`, in slices.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Alignment {
+    slope: f64,
+    offset: f64,
+}
+
+/// Ratios of lengths along the body that are tried.
+const RATIOS: [f64; 7] = [0.8, 0.87, 0.93, 1.0, 1.07, 1.15, 1.25];
+
+/// Share of the shorter stack that must lie in the other.
+const LEAST_OVERLAP: f64 = 0.6;
+
+impl Stack {
+    /// A stack of descriptors, `step` mm apart.
+    pub(super) fn new(mut descriptors: Vec<Vec<f32>>, step: f64) -> Self {
+        let count = descriptors.len() as f32;
+        let mut mean = vec![0.0; descriptors.first().map_or(0, Vec::len)];
+        for descriptor in &descriptors {
+            mean.iter_mut().zip(descriptor).for_each(|(mean, x)| *mean += x / count);
+        }
+        for descriptor in &mut descriptors {
+            descriptor.iter_mut().zip(&mean).for_each(|(x, mean)| *x -= mean);
+            let norm = descriptor.iter().map(|x| x * x).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+            descriptor.iter_mut().for_each(|x| *x /= norm);
+        }
+        Self { descriptors, step }
+    }
+
+    /// A stack whose descriptors have the mean taken away already and length 1.
+    pub(super) fn from_parts(descriptors: Vec<Vec<f32>>, step: f64) -> Self {
+        Self { descriptors, step }
+    }
+
+    /// The descriptors, and mm between two slices.
+    pub(super) fn parts(&self) -> (&[Vec<f32>], f64) {
+        (&self.descriptors, self.step)
+    }
+
+    fn depth(&self) -> usize {
+        self.descriptors.len()
+    }
+
+    /// Where the slices of this stack lie in another: of all ratios of length and all offsets by half a slice for which the stacks
+    /// overlap enough, the one of the largest mean cosine of the descriptors. Both run the same way along z.
+    pub(super) fn in_stack(&self, other: &Self) -> Alignment {
+        let cosines: Vec<Vec<f32>> = self
+            .descriptors
+            .iter()
+            .map(|a| other.descriptors.iter().map(|b| a.iter().zip(b).map(|(a, b)| a * b).sum()).collect())
+            .collect();
+        let mut best = (f64::NEG_INFINITY, Alignment { slope: 1.0, offset: 0.0 });
+        for ratio in RATIOS {
+            let slope = ratio * self.step / other.step;
+            let (own, others) = (self.depth() as f64, other.depth() as f64);
+            let least = LEAST_OVERLAP * (own * slope).min(others) / slope;
+            for half in -(2.0 * own * slope) as i64..=(2.0 * others) as i64 {
+                let alignment = Alignment { slope, offset: half as f64 / 2.0 };
+                let found: Vec<f64> = cosines
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(z, cosines)| {
+                        let at = alignment.place(z);
+                        (-0.5..=others - 0.5).contains(&at).then(|| f64::from(between(cosines, at)))
+                    })
+                    .collect();
+                let score = found.iter().sum::<f64>() / found.len() as f64;
+                if found.len() as f64 >= least && score > best.0 {
+                    best = (score, alignment);
+                }
+            }
+        }
+        best.1
+    }
+}
+
+impl Alignment {
+    /// The place of a slice in the other scan, in slices.
+    pub(super) fn place(self, z: usize) -> f64 {
+        self.slope * z as f64 + self.offset
+    }
+}
+
+/// The value at a place between numbers, linear; beyond the ends that of the end.
+fn between(values: &[f32], at: f64) -> f32 {
+    let last = values.len() - 1;
+    let at = at.clamp(0.0, last as f64);
+    let low = at as usize;
+    let high = (at - low as f64) as f32;
+    values[low] * (1.0 - high) + values[(low + 1).min(last)] * high
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(at: f64) -> Vec<f32> {
+        (1..6).map(|k| (f64::from(k) * 0.35 * at).sin() as f32).collect()
+    }
+
+    #[test]
+    fn a_part_of_a_stack_is_found_in_it() {
+        let whole = Stack::new((0..30).map(|z| body(f64::from(z))).collect(), 5.0);
+        let part = Stack::new((0..12).map(|z| body(f64::from(z) + 9.0)).collect(), 5.0);
+        let found = part.in_stack(&whole);
+        assert!((found.place(0) - 9.0).abs() < 0.6 && (found.place(11) - 20.0).abs() < 0.6, "{found:?}");
+    }
+
+    #[test]
+    fn other_spacings_and_lengths_are_found() {
+        // The same body, 1.25 times as long, with slices 7.5 mm apart instead of 5.
+        let own = Stack::new((0..20).map(|z| body(f64::from(z) * 1.2)).collect(), 7.5);
+        let other = Stack::new((0..24).map(|z| body(f64::from(z))).collect(), 5.0);
+        let found = own.in_stack(&other);
+        assert!((found.place(0)).abs() < 0.6 && (found.place(19) - 22.8).abs() < 1.0, "{found:?}");
+    }
+}

@@ -1,0 +1,180 @@
+//! An encoder together with what it was shown: ready to segment.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use fewmark_image::Image;
+use serde::{Deserialize, Serialize};
+
+use super::alignment::Stack;
+use super::config::FewShotConfig;
+use super::inference::Prediction;
+use super::predictor::{Predictor, SlicePrototypes};
+use super::support::{Body, Shown, Support};
+use crate::Error;
+use crate::model::{Header, Model, Summary};
+use crate::tensor_file::Stored;
+
+/// The name of these models in a model file.
+pub(super) const METHOD: &str = "fewshot-support";
+
+/// An encoder and the labelled scans by which it segments others.
+#[derive(Debug)]
+pub struct Known {
+    predictor: Predictor,
+    supports: Vec<Support>,
+}
+
+/// What a model file says of it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    fewshot: FewShotConfig,
+    supports: Vec<SupportDescription>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SupportDescription {
+    codes: Vec<u16>,
+    /// mm between two slices
+    step: f64,
+    body: Body,
+    /// The labels in each slice
+    slices: Vec<Vec<u16>>,
+}
+
+/// Names of the tensors of an object in a slice: prototypes of everything else and of the object, and its place.
+const OF_OBJECT: [&str; 3] = ["background", "object", "place"];
+
+impl Known {
+    /// An encoder and labelled scans.
+    ///
+    /// # Errors
+    /// [`Error::Unfit`] without a support.
+    pub fn new(predictor: Predictor, supports: Vec<Support>) -> Result<Self, Error> {
+        if supports.is_empty() {
+            let hint = "give a labelled scan";
+            return Err(Error::Unfit { problem: "there is no support to segment by".into(), hint });
+        }
+        Ok(Self { predictor, supports })
+    }
+
+    /// The labels that are looked for, in ascending order.
+    pub fn codes(&self) -> Vec<u16> {
+        let mut codes: Vec<u16> = self.supports.iter().flat_map(|support| support.codes()).copied().collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }
+
+    /// The encoder.
+    pub fn predictor(&self) -> &Predictor {
+        &self.predictor
+    }
+
+    /// The objects in a scan, see [`Predictor::segment`]. `progress` is told the share of the work that is done.
+    ///
+    /// # Errors
+    /// As [`Predictor::encode`] and [`Predictor::segment`].
+    pub fn segment(
+        &self,
+        image: &Image,
+        progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
+    ) -> Result<Prediction, Error> {
+        let scan = self.predictor.encode(image, &mut |share| progress(0.7 * share))?;
+        self.predictor.segment(&scan, &self.supports, &mut |share| progress(0.7 + 0.3 * share))
+    }
+
+    /// Writes a model file that needs nothing else.
+    ///
+    /// # Errors
+    /// As [`crate::model::write`].
+    pub fn save(&self, path: &Path, training: Summary) -> Result<(), Error> {
+        let mut tensors = BTreeMap::new();
+        let mut supports = Vec::new();
+        for (i, support) in self.supports.iter().enumerate() {
+            let (descriptors, step) = support.stack.parts();
+            let shape = vec![descriptors.len(), descriptors.first().map_or(0, Vec::len)];
+            tensors.insert(format!("support.{i}.stack"), Stored::F32 { shape, samples: descriptors.concat() });
+            for (z, shown) in support.slices.iter().enumerate() {
+                for (code, Shown { prototypes, place }) in shown {
+                    let [background, object] = prototypes.tensors().clone().map(stored);
+                    let place = Stored::F32 { shape: vec![place.len()], samples: place.clone() };
+                    for (what, tensor) in OF_OBJECT.into_iter().zip([background, object, place]) {
+                        tensors.insert(name(i, z, *code, what), tensor);
+                    }
+                }
+            }
+            supports.push(SupportDescription {
+                codes: support.codes().to_vec(),
+                step,
+                body: support.body,
+                slices: support.slices.iter().map(|shown| shown.keys().copied().collect()).collect(),
+            });
+        }
+        let description = Description { fewshot: self.predictor.config().clone(), supports };
+        let config = serde_json::to_value(&description).expect("settings are plain numbers and names");
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let header = Header { method: METHOD.into(), config, training, version };
+        crate::model::write_with(path, &header, self.predictor.network(), tensors)
+    }
+
+    /// A model that was read from a file.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it is a model of another method, or its tensors do not fit.
+    pub fn load(model: Model, device: Device) -> Result<Self, Error> {
+        let Description { fewshot, supports } = model.config()?;
+        let lacking = model.broken("it lacks a part of a support".into());
+        let network = fewshot.encoder.init(&device)?;
+        let (network, mut tensors) = model.into_network_and_others(network)?;
+        let mut take = |name: String| match tensors.remove(&name) {
+            Some(Stored::F32 { shape, samples }) => Some((shape, samples)),
+            _ => None,
+        };
+        let mut read = |i: usize, description: SupportDescription| -> Option<Support> {
+            let (shape, samples) = take(format!("support.{i}.stack"))?;
+            let [depth, length] = shape[..].try_into().ok()?;
+            if depth != description.slices.len() || length == 0 {
+                return None;
+            }
+            let stack =
+                Stack::from_parts(samples.chunks_exact(length).map(<[f32]>::to_vec).collect(), description.step);
+            let mut slices = Vec::new();
+            for (z, codes) in description.slices.iter().enumerate() {
+                let mut shown = BTreeMap::new();
+                for &code in codes {
+                    let mut tensor = |what| {
+                        let (shape, samples) = take(name(i, z, code, what))?;
+                        let shape: [usize; 2] = shape[..].try_into().ok()?;
+                        Some(Tensor::from_data(TensorData::new(samples, shape), &device))
+                    };
+                    let prototypes = SlicePrototypes::of([tensor(OF_OBJECT[0])?, tensor(OF_OBJECT[1])?]);
+                    let (_, place) = take(name(i, z, code, OF_OBJECT[2]))?;
+                    shown.insert(code, Shown { prototypes, place });
+                }
+                slices.push(shown);
+            }
+            Some(Support::from_parts(description.codes, stack, description.body, slices))
+        };
+        let supports: Option<Vec<Support>> =
+            supports.into_iter().enumerate().map(|(i, description)| read(i, description)).collect();
+        match supports {
+            Some(supports) => Self::new(Predictor::new(network, fewshot, device), supports),
+            None => Err(lacking),
+        }
+    }
+}
+
+fn name(support: usize, z: usize, code: u16, what: &str) -> String {
+    format!("support.{support}.slice.{z}.label.{code}.{what}")
+}
+
+fn stored(x: Tensor<2>) -> Stored {
+    let shape = x.dims().to_vec();
+    let samples = x.into_data().convert::<f32>().try_to_vec().expect("numbers that were just converted");
+    Stored::F32 { shape, samples }
+}

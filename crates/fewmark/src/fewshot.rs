@@ -1,0 +1,99 @@
+//! Few-shot segmentation: a labelled scan, or a few labelled slices, show what to look for in others.
+
+use std::path::Path;
+
+use fewmark_image::{Image, LabelMap};
+use fewmark_learn::fewshot::{FewShotConfig, Known, Predictor, Support};
+use fewmark_learn::{Compute, model};
+
+use crate::method::{Method, Progress, Segmentation, Step, Trace};
+use crate::{Error, Marks};
+
+/// Values of the setting `start` that are no files.
+const START: [&str; 2] = ["default", "random"];
+
+/// The encoder of a model file, or the one that is inside the program.
+///
+/// # Errors
+/// [`Error::Learn`] when the file cannot be read or is a model of another method.
+pub fn encoder(path: Option<&Path>, compute: Compute) -> Result<Predictor, Error> {
+    let device = compute.device()?;
+    Ok(match path {
+        Some(path) => Predictor::load(model::read(path)?, device)?,
+        None => Predictor::built_in(device)?,
+    })
+}
+
+/// The encoder with whose weights a training starts; none for random ones.
+///
+/// # Errors
+/// As [`encoder`].
+pub fn start(config: &FewShotConfig, compute: Compute) -> Result<Option<Predictor>, Error> {
+    Ok(match config.start.as_str() {
+        name if name == START[0] => Some(encoder(None, compute)?),
+        name if name == START[1] => None,
+        path => Some(encoder(Some(Path::new(path)), compute)?),
+    })
+}
+
+/// What segments scans as the labelled ones show; labels of 0 are not looked for.
+///
+/// # Errors
+/// [`Error::Learn`] without a labelled scan, for labels that are empty or of another geometry, and as [`Predictor::encode`].
+pub fn known(encoder: Predictor, labelled: &[(Image, LabelMap)]) -> Result<Known, Error> {
+    let mut supports = Vec::new();
+    for (image, labels) in labelled {
+        // Labels are looked at first: encoding takes longer.
+        Support::check(image.geometry(), labels)?;
+        let scan = encoder.encode(image, &mut |_| std::ops::ControlFlow::Continue(()))?;
+        supports.push(Support::new(&encoder, &scan, labels)?);
+    }
+    Ok(Known::new(encoder, supports)?)
+}
+
+/// A model that was shown what to look for: it needs no marks and answers in the labels of its supports.
+pub(crate) struct Shown {
+    known: Known,
+    table: toml::Table,
+}
+
+impl Shown {
+    /// The method of a model.
+    pub(crate) fn new(known: Known) -> Self {
+        let table = toml::Table::try_from(known.predictor().config()).expect("settings are plain numbers and names");
+        Self { known, table }
+    }
+}
+
+/// The method that segments by labelled scans.
+pub fn method(known: Known) -> Box<dyn Method> {
+    Box::new(Shown::new(known))
+}
+
+impl Method for Shown {
+    fn name(&self) -> &'static str {
+        "fewshot"
+    }
+
+    fn needs_marks(&self) -> bool {
+        false
+    }
+
+    fn segment(&self, image: &Image, _: &Marks, progress: &mut Progress<'_>) -> Result<Segmentation, Error> {
+        let begun = std::time::Instant::now();
+        let found = self
+            .known
+            .segment(image, &mut |share| progress(&Step { stage: "segment", fraction: Some(share) }))
+            .map_err(crate::learned::stopped)?;
+        Ok(Segmentation {
+            labels: found.labels,
+            probability: Some(found.probability),
+            trace: Trace {
+                method: self.name(),
+                parameters: self.table.clone(),
+                stages: vec![("segment", begun.elapsed().as_secs_f64())],
+                ..Trace::default()
+            },
+        })
+    }
+}
