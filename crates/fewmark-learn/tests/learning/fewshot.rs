@@ -1,0 +1,202 @@
+//! Few-shot segmentation, driven from outside.
+
+use std::ops::ControlFlow;
+
+use burn::tensor::Device;
+use fewmark_image::{Dimension, Geometry, Image, LabelMap};
+use fewmark_learn::fewshot::{
+    Augmentation, FewShotConfig, Known, LossConfig, Predictor, Scan, Source, Support, train_on,
+};
+use fewmark_learn::model::{self, Summary};
+use fewmark_learn::superpixels::{Partition, SuperpixelParams};
+use fewmark_learn::{Error, Event, Run};
+use fewmark_nets::{EncoderConfig, SlimResNetConfig};
+
+use crate::support::until;
+
+const SIZE: [usize; 3] = [40, 32, 6];
+
+/// A body with a bright organ in its middle slices, moved by `shift` pixels, and the organ's label.
+fn body(shift: usize) -> (Image, LabelMap) {
+    let [width, height, _] = SIZE;
+    let at = |i: usize| [(i % width) as f32, (i / width % height) as f32, (i / (width * height)) as f32];
+    let in_body = |[x, y, _]: [f32; 3]| ((x - 20.0) / 17.0).powi(2) + ((y - 16.0) / 13.0).powi(2) < 1.0;
+    let in_organ = |[x, y, z]: [f32; 3]| (x - 13.0 - shift as f32).hypot(y - 16.0) < 6.0 && (1.0..5.0).contains(&z);
+    let sample = |i: usize| {
+        let p = at(i);
+        let ripple = ((i * 7919) % 101) as f32 / 101.0;
+        let organ = f32::from(u8::from(in_organ(p)));
+        f32::from(u8::from(in_body(p))) * (80.0 + 15.0 * p[2] + 150.0 * organ) + 8.0 * ripple
+    };
+    let geometry = Geometry::unit(Dimension::Three, SIZE).unwrap();
+    let voxels = geometry.len();
+    let mask: Vec<bool> = (0..voxels).map(|i| in_organ(at(i))).collect();
+    let image = Image::new((0..voxels).map(sample).collect(), 1, geometry.clone()).unwrap();
+    (image, LabelMap::from_mask(&mask, geometry).unwrap())
+}
+
+fn scan(shift: usize) -> Scan {
+    let (image, labels) = body(shift);
+    Scan { name: format!("body-{shift}"), image, labels: Some(labels), allowed: None }
+}
+
+fn config(iterations: u64) -> FewShotConfig {
+    let mut config = FewShotConfig { size: 48, ..FewShotConfig::default() };
+    config.encoder = EncoderConfig::Slim(SlimResNetConfig { width: 4 });
+    config.start = "random".into();
+    config.episodes.least_pixels = 20;
+    if let Partition::Felzenszwalb(params) = &mut config.episodes.superpixels.partition {
+        params.min_size = 40;
+    }
+    config.training.iterations = iterations;
+    config.training.learning_rate = 5e-3;
+    config.training.checkpoint_every = 3;
+    config
+}
+
+fn go_on(_: f64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+fn losses(scans: &[Scan], config: &FewShotConfig) -> (Predictor, Vec<f32>) {
+    let mut losses = Vec::new();
+    let mut told = |event: &Event| {
+        if let Event::Step(step) = event {
+            losses.push(step.loss);
+        }
+        ControlFlow::Continue(())
+    };
+    let found = train_on(scans, config, None, &Device::flex(), None, &mut told).unwrap();
+    (found.predictor, losses)
+}
+
+fn dice(found: &LabelMap, truth: &LabelMap) -> f64 {
+    let both = found.labels().iter().zip(truth.labels()).filter(|(a, b)| **a == 1 && **b == 1).count();
+    let each = found.labels().iter().chain(truth.labels()).filter(|l| **l == 1).count();
+    2.0 * both as f64 / each as f64
+}
+
+#[test]
+fn an_encoder_learns_from_superpixels_and_segments_another_body() {
+    let (predictor, losses) = losses(&[scan(0), scan(2), scan(5)], &config(80));
+    let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
+    assert!(mean(&losses[60..]) < 0.8 * mean(&losses[..20]), "{} {}", mean(&losses[..20]), mean(&losses[60..]));
+
+    let (image, labels) = body(1);
+    let encoded = predictor.encode(&image, &mut go_on).unwrap();
+    let support = Support::new(&predictor, &encoded, &labels).unwrap();
+    let (query, truth) = body(4);
+    let query = predictor.encode(&query, &mut go_on).unwrap();
+    let found = predictor.segment(&query, &[support], &mut go_on).unwrap();
+    assert!(dice(&found.labels, &truth) > 0.6, "{}", dice(&found.labels, &truth));
+    assert_eq!(found.labels.geometry(), truth.geometry());
+}
+
+#[test]
+fn a_scan_is_segmented_by_itself_even_with_random_features() {
+    let predictor = Predictor::untrained(config(1), Device::flex()).unwrap();
+    let (image, labels) = body(0);
+    let scan = predictor.encode(&image, &mut go_on).unwrap();
+    let support = Support::new(&predictor, &scan, &labels).unwrap();
+    let found = predictor.segment(&scan, &[support], &mut go_on).unwrap();
+    assert!(dice(&found.labels, &labels) > 0.8, "{}", dice(&found.labels, &labels));
+}
+
+#[test]
+fn a_training_that_was_stopped_goes_on_to_the_bit() {
+    let scans = [scan(0), scan(3)];
+    let mut config = config(7);
+    for synthetic in [0.0, 0.5] {
+        config.episodes.synthetic = synthetic;
+        let folder = tempfile::tempdir().unwrap();
+        let table = toml::Table::new();
+        let weights = |run: &mut Run, last: u64| {
+            let found = train_on(&scans, &config, None, &Device::flex(), Some(run), &mut until(last)).unwrap();
+            let path = run.path().join("weights.safetensors");
+            found.predictor.save(&path, Summary::default()).unwrap();
+            std::fs::read(path).unwrap()
+        };
+        let whole = weights(&mut Run::create(folder.path().join("whole"), &table).unwrap(), 7);
+        let parts = folder.path().join("parts");
+        let first = weights(&mut Run::create(&parts, &table).unwrap(), 4);
+        let second = weights(&mut Run::resume(&parts).unwrap().0, 7);
+        assert!(first != whole && second == whole, "synthetic {synthetic}");
+    }
+}
+
+#[test]
+fn slices_that_are_not_allowed_are_never_learned_from() {
+    // What is allowed has an organ of its own size: an episode of another slice would have another mask.
+    let mut scan = scan(0);
+    scan.allowed = Some(vec![false; 6]);
+    let error = train_on(&[scan.clone()], &config(1), None, &Device::flex(), None, &mut until(1)).unwrap_err();
+    assert!(matches!(error, Error::Unfit { .. }), "{error}");
+    // Labels 1 only occur in slices 1 to 4.
+    let mut labelled = config(1);
+    labelled.episodes.source = Source::Labels;
+    scan.allowed = Some([true, false, false, false, false, true].to_vec());
+    let error = train_on(&[scan.clone()], &labelled, None, &Device::flex(), None, &mut until(1)).unwrap_err();
+    assert!(matches!(error, Error::Unfit { .. }), "{error}");
+    scan.allowed = Some([false, true, false, false, false, false].to_vec());
+    train_on(&[scan], &labelled, None, &Device::flex(), None, &mut until(1)).unwrap();
+}
+
+#[test]
+fn the_loss_of_the_first_step_is_of_its_terms() {
+    let scans = [scan(0)];
+    let mut config = config(1);
+    config.augmentation = Augmentation::NONE;
+    let with = losses(&scans, &config).1[0];
+    config.loss = LossConfig { alignment: 0.0, ..config.loss };
+    let without = losses(&scans, &config).1[0];
+    assert!(without > 0.0 && with > without);
+}
+
+#[test]
+fn a_model_that_was_shown_something_needs_nothing_else() {
+    let predictor = Predictor::untrained(config(1), Device::flex()).unwrap();
+    let (image, labels) = body(0);
+    let scan = predictor.encode(&image, &mut go_on).unwrap();
+    let support = Support::new(&predictor, &scan, &labels).unwrap();
+    let known = Known::new(predictor, vec![support]).unwrap();
+    assert_eq!(known.codes(), [1]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("organ.safetensors");
+    known.save(&path, Summary::default()).unwrap();
+    let again = Known::load(model::read(&path).unwrap(), Device::flex()).unwrap();
+    let (query, _) = body(3);
+    let [a, b] = [&known, &again].map(|known| known.segment(&query, &mut go_on).unwrap());
+    assert!(a.labels == b.labels && a.probability.samples() == b.probability.samples());
+    // It is no model of the other kinds.
+    assert!(Predictor::load(model::read(&path).unwrap(), Device::flex()).is_err());
+}
+
+#[test]
+fn what_cannot_be_a_support_is_told() {
+    let predictor = Predictor::untrained(config(1), Device::flex()).unwrap();
+    let (image, labels) = body(0);
+    let scan = predictor.encode(&image, &mut go_on).unwrap();
+    let empty = LabelMap::new(vec![0; labels.labels().len()], labels.geometry().clone()).unwrap();
+    assert!(matches!(Support::new(&predictor, &scan, &empty), Err(Error::Unfit { .. })));
+    let moved = Geometry::from_parts(
+        Dimension::Three,
+        SIZE,
+        [1.0; 3],
+        [9.0, 0.0, 0.0],
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+    );
+    let moved = LabelMap::new(labels.labels().to_vec(), moved.unwrap()).unwrap();
+    assert!(matches!(Support::new(&predictor, &scan, &moved), Err(Error::Image(_))));
+    assert!(matches!(Known::new(predictor, Vec::new()), Err(Error::Unfit { .. })));
+    let flat = Image::new(vec![3.0; 40 * 32 * 6], 1, labels.geometry().clone()).unwrap();
+    let predictor = Predictor::untrained(config(1), Device::flex()).unwrap();
+    assert!(matches!(predictor.encode(&flat, &mut go_on), Err(Error::Unfit { .. })));
+    assert!(matches!(train_on(&[], &config(1), None, &Device::flex(), None, &mut until(1)), Err(Error::NoCase)));
+}
+
+#[test]
+fn superpixels_may_be_of_any_kind() {
+    let mut config = config(2);
+    config.episodes.superpixels = SuperpixelParams { in_3d: true, ..config.episodes.superpixels };
+    losses(&[scan(0)], &config);
+}
