@@ -44,8 +44,9 @@ def image(*shape):
     return (0.5 + 0.5 * torch.sin(0.013 * i * i + 0.4 * i)).reshape(shape)
 
 
-def msnet(x, classes, grids=5, groups=1, dt=1.0, eps=1.0, per_grid=False, restrict_v="conv-softmax", channels=16,
-          standardise=False):
+def msnet(
+    x, classes, grids=5, groups=1, dt=1.0, eps=1.0, per_grid=False, restrict_v="conv-softmax", channels=16, standardise=False
+):
     dim = x.dim() - 2
     conv_nd, transposed_nd, average = (
         (F.conv2d, F.conv_transpose2d, F.avg_pool2d) if dim == 2 else (F.conv3d, F.conv_transpose3d, F.avg_pool3d)
