@@ -4,11 +4,10 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, activation};
 use fewmark_conv::Activation;
 use fewmark_conv::nn::{Conv, ConvConfig};
-use fewmark_conv::ops::instance_norm;
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
-use crate::layers::{Dropout, LEVELS, cut, repeat_twice, size};
+use crate::layers::{Dropout, LEVELS, cut, repeat_twice, size, standardised};
 
 /// Slope of the activations below zero.
 const SLOPE: f64 = 0.01;
@@ -201,7 +200,5 @@ fn leaky(x: Tensor<5>) -> Tensor<5> {
 
 /// Every channel of every volume with mean 0 and variance 1, and the activation.
 fn normalised(x: Tensor<5>) -> Tensor<5> {
-    let (channels, device) = (x.dims()[1], x.device());
-    let [one, zero] = [Tensor::ones([channels], &device), Tensor::zeros([channels], &device)];
-    instance_norm(x, one, zero, EPSILON, Activation::LeakyRelu(SLOPE as f32))
+    standardised(x, EPSILON, Activation::LeakyRelu(SLOPE as f32))
 }

@@ -109,7 +109,12 @@ fn architectures_are_written_in_full_and_read_in_part() {
         let name_alone = serde_json::json!({ "name": architecture.name() });
         let [in_channels, classes] = architecture.channels();
         let read = serde_json::from_value::<Architecture>(name_alone).unwrap().with_channels(in_channels, classes);
-        assert_eq!(read, architecture);
+        // What a file leaves out is what networks had before it could be named.
+        let expected = match &architecture {
+            Architecture::MsNet3d(_) => Architecture::MsNet3d(MsNetConfig::new(in_channels, classes)),
+            other => other.clone(),
+        };
+        assert_eq!(read, expected);
         let other = serde_json::json!({ "name": architecture.name(), "colour": 3 });
         assert!(serde_json::from_value::<Architecture>(other).is_err());
     }

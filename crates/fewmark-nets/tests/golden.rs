@@ -72,6 +72,11 @@ fn msnet_in_3d() {
 }
 
 #[test]
+fn msnet_in_3d_as_recommended() {
+    msnet("msnet 3-D, standardised", MsNetConfig::volumes(1, 4), [2, 1, 5, 8, 6]);
+}
+
+#[test]
 fn msnet_in_3d_with_other_options() {
     let config =
         MsNetConfig { grids: 3, sharing: Sharing::PerGrid, restrict_v: RestrictV::Conv, ..MsNetConfig::new(1, 2) };

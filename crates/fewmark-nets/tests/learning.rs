@@ -3,19 +3,10 @@
 mod support;
 
 use burn::optim::GradientsParams;
-use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use fewmark_conv::optim::AdamConfig;
 use fewmark_nets::{MsNet, MsNetConfig};
-use support::wave;
-
-/// `1 - mean over classes of (2 sum y p + e) / (sum y + sum p + e)`.
-fn dice_loss(logits: Tensor<4>, truth: Tensor<4>) -> Tensor<1> {
-    let over_pixels = |x: Tensor<4>| x.sum_dims(&[0, 2, 3]);
-    let p = softmax(logits, 1);
-    let overlap = over_pixels(p.clone() * truth.clone()) * 2.0 + 1e-5;
-    1.0 - (overlap / (over_pixels(p) + over_pixels(truth) + 1e-5)).mean()
-}
+use support::{dice_loss, wave};
 
 /// Two images of three classes, a bright square and a dark one on a grey ground at different places, and their truth.
 fn squares(device: &Device) -> [Tensor<4>; 2] {

@@ -110,6 +110,7 @@ fn gradients_agree_with_finite_differences() {
     for config in [
         MsNetConfig { grids: 2, ..MsNetConfig::new(2, 3) },
         MsNetConfig { grids: 2, sharing: Sharing::PerGrid, softmax_groups: 2, ..MsNetConfig::new(2, 3) },
+        MsNetConfig { grids: 2, ..MsNetConfig::volumes(2, 3) },
     ] {
         let device = training_device();
         let network = formula(config.init::<4>(&device).unwrap());

@@ -90,7 +90,8 @@ impl SupervisedConfig {
         }
     }
 
-    /// The settings of the paper; what it does not name is ours: 4000 iterations, 4 images a step in 2-D and 1 in 3-D.
+    /// The settings of the paper; what it does not name is ours: 4000 iterations, 4 images a step in 2-D and 1 in 3-D, and the network as it
+    /// is, with standardised features in 3-D.
     pub fn paper(network: Architecture) -> Self {
         let recommended = Self::new(network);
         Self {

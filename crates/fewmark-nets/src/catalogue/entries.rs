@@ -37,10 +37,10 @@ pub(super) static MSNET_3D: Entry = Entry {
     name: "msnet-3d",
     rank: 5,
     smallest_size: 1,
-    kept_per_voxel: 590,
+    kept_per_voxel: 610,
     summary: "A multigrid solver with learnt operators that segments volumes while it solves.",
     source: MSNET_SOURCE,
-    config: |in_channels, classes| Architecture::MsNet3d(MsNetConfig::new(in_channels, classes)),
+    config: |in_channels, classes| Architecture::MsNet3d(MsNetConfig::volumes(in_channels, classes)),
 };
 
 pub(super) static UNET: Entry = Entry {

@@ -49,6 +49,13 @@ impl NormLayer {
     }
 }
 
+/// Every channel of every image `[batch, channels, ...]` with mean 0 and variance 1, and the activation. Nothing is learnt.
+pub(crate) fn standardised<const R: usize>(x: Tensor<R>, epsilon: f64, activation: Activation) -> Tensor<R> {
+    let (channels, device) = (x.dims()[1], x.device());
+    let [one, zero] = [Tensor::ones([channels], &device), Tensor::zeros([channels], &device)];
+    ops::instance_norm(x, one, zero, epsilon, activation)
+}
+
 /// What the layers of one network have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Style {

@@ -9,7 +9,7 @@ mod u_shape;
 use burn::module::Initializer;
 
 pub use conv_norm::Norm;
-pub(crate) use conv_norm::{ConvNorm, NormLayer, Style};
+pub(crate) use conv_norm::{ConvNorm, NormLayer, Style, standardised};
 pub(crate) use dropout::Dropout;
 pub(crate) use resample::{average_pairs, centre_crop, cut, max_pairs, repeat_twice, size};
 pub(crate) use residual::{Bottleneck, ResidualBlock};

@@ -136,9 +136,8 @@ impl<const R: usize> MsNet<R> {
         // Up, to the finest
         while let Some(Level { f, rhs, u0: start, u, .. }) = levels.pop() {
             let grid = levels.len();
-            let size = size(&u);
-            let u0 = u + interpolate_linear(correction, size, false);
-            let v0 = interpolate_linear(v, size, false);
+            let v0 = interpolate_linear(v, size(&u), false);
+            let u0 = self.corrected(u, correction);
             let u = self.extractor(grid, Pass::Up).solve(u0.clone(), v0.clone(), rhs.clone(), self.config.dt);
             correction = u.clone() - start;
             let visit = self.visit(grid, Pass::Up, &Level { f, rhs, u0, v0, u });

@@ -44,7 +44,9 @@ def image(*shape):
     return (0.5 + 0.5 * torch.sin(0.013 * i * i + 0.4 * i)).reshape(shape)
 
 
-def msnet(x, classes, grids=5, groups=1, dt=1.0, eps=1.0, per_grid=False, restrict_v="conv-softmax", channels=16):
+def msnet(
+    x, classes, grids=5, groups=1, dt=1.0, eps=1.0, per_grid=False, restrict_v="conv-softmax", channels=16, standardise=False
+):
     dim = x.dim() - 2
     conv_nd, transposed_nd, average = (
         (F.conv2d, F.conv_transpose2d, F.avg_pool2d) if dim == 2 else (F.conv3d, F.conv_transpose3d, F.avg_pool3d)
@@ -105,6 +107,10 @@ def msnet(x, classes, grids=5, groups=1, dt=1.0, eps=1.0, per_grid=False, restri
     for h in range(grids - 2, -1, -1):
         size = u[h].shape[2:]
         start = u[h] + interpolate(u[h + 1] - u0[h + 1], size)
+        if standardise:
+            axes = tuple(range(2, start.dim()))
+            mean, variance = start.mean(axes, keepdim=True), start.var(axes, correction=0, keepdim=True)
+            start = (start - mean) / torch.sqrt(variance + 1e-5)
         weights = interpolate(v[h + 1], size)
         u[h] = start + dt * (rhs[h] - A(up[h], start, weights))
         v[h] = S(up[h], f[h], u[h], weights)
@@ -254,6 +260,7 @@ cases = {
     "msnet 2-D, one grid": case(msnet(image(1, 1, 5, 7), 2, grids=1)),
     "msnet 3-D": case(msnet(image(1, 1, 5, 8, 6), 4)),
     "msnet 3-D, other options": case(msnet(image(1, 1, 4, 5, 3), 2, grids=3, per_grid=True, restrict_v="conv")),
+    "msnet 3-D, standardised": case(msnet(image(2, 1, 5, 8, 6), 4, eps=4, standardise=True)),
     "unet": case(unet(image(1, 3, 16, 21), 3, 2)),
     "vm net": trained_case(*vm_net(image(1, 2, 19, 20), 2, "instance")),
     "vm net, batch": trained_case(*vm_net(image(2, 2, 9, 17), 2, "batch")),

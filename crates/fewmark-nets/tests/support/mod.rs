@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// The network with the formula of `golden/make_nets.py` in place of its parameters.
@@ -44,6 +45,15 @@ impl ModuleMapper for Formula {
 /// The samples of a tensor.
 pub(crate) fn samples<const R: usize>(x: Tensor<R>) -> Vec<f32> {
     x.into_data().try_to_vec().expect("a tensor of f32")
+}
+
+/// `1 - mean over classes of (2 sum y p + e) / (sum y + sum p + e)`.
+pub(crate) fn dice_loss<const R: usize>(logits: Tensor<R>, truth: Tensor<R>) -> Tensor<1> {
+    let axes: Vec<usize> = (0..R).filter(|&axis| axis != 1).collect();
+    let over_pixels = |x: Tensor<R>| x.sum_dims(&axes);
+    let p = softmax(logits, 1);
+    let overlap = over_pixels(p.clone() * truth.clone()) * 2.0 + 1e-5;
+    1.0 - (overlap / (over_pixels(p) + over_pixels(truth) + 1e-5)).mean()
 }
 
 /// Names, ids and shapes of the trained parameters.
