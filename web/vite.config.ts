@@ -9,7 +9,7 @@ const server = process.env.FEWMARK_URL ?? "http://127.0.0.1:8000";
 const stub = fileURLToPath(new URL("src/viewer/no-codec.ts", import.meta.url));
 
 export default defineConfig({
-  resolve: { alias: [{ find: /^.*\/(blosc|lz4|zstd)-[A-Z0-9]+\.js$/, replacement: stub }, { find: /^numcodecs\/.*$/, replacement: stub }] },
+  resolve: { alias: [{ find: /^numcodecs\/.*$/, replacement: stub }] },
   // Relative addresses: the page also works behind a proxy that gives it a folder of its own.
   base: "./",
   build: {

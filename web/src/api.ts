@@ -1,5 +1,6 @@
 /** The server's JSON API, typed. Every failure is an {@link ApiError} with a sentence, a hint and the request's id. */
 import type { Label, Request, Settings } from "./document.ts";
+import { EventParser, type ServerEvent } from "./events.ts";
 import { gunzip } from "./nifti.ts";
 import type { Runs } from "./rle.ts";
 
@@ -106,30 +107,6 @@ export class ApiError extends Error {
   }
 }
 
-export interface ServerEvent {
-  readonly event: string;
-  readonly data: unknown;
-}
-
-/** Splits a stream of server-sent events; what is incomplete waits for the next piece. */
-export class EventParser {
-  private rest = "";
-
-  push(text: string): ServerEvent[] {
-    const blocks = (this.rest + text).replace(/\r\n?/g, "\n").split("\n\n");
-    this.rest = blocks.pop()!;
-    return blocks.flatMap((block) => {
-      let event = "message";
-      const data: string[] = [];
-      for (const line of block.split("\n")) {
-        if (line.startsWith("event:")) event = line.slice(6).trim();
-        else if (line.startsWith("data:")) data.push(line.slice(5).replace(/^ /, ""));
-      }
-      return data.length === 0 ? [] : [{ event, data: JSON.parse(data.join("\n")) as unknown }];
-    });
-  }
-}
-
 export class Api {
   // `crypto.randomUUID` exists only on secure origins; the page may be opened from another computer by plain HTTP.
   private readonly client = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, "0")).join("");
@@ -188,7 +165,7 @@ export class Api {
       if (event === "progress") onProgress(data as Progress);
       else if (event === "coarse") onCoarse(data as Result);
       else if (event === "result") return data as Result;
-      else if (event === "error") throw errorOf(data, response.status === 200 ? 500 : response.status, response);
+      else if (event === "error") throw errorOf(data, (data as { status?: number }).status ?? 500, response);
     }
     throw new ApiError("the server ended the answer before the result", 0, "look at the server's log", null);
   }

@@ -101,8 +101,9 @@ export function canvasPoint(
 export function voxelAt(plane: Plane, size: Triple, slice: number, point: readonly [number, number]): Triple | null {
   const voxel: [number, number, number] = [0, 0, 0];
   voxel[plane.axis] = slice;
-  voxel[plane.u] = Math.round(point[0]);
-  voxel[plane.v] = Math.round(point[1]);
+  // Adding 0 turns the -0 of Math.round into an index.
+  voxel[plane.u] = Math.round(point[0]) + 0;
+  voxel[plane.v] = Math.round(point[1]) + 0;
   return inside(voxel, size) ? voxel : null;
 }
 

@@ -72,8 +72,10 @@ export async function save(): Promise<boolean> {
     fail(problem, () => void save());
     return false;
   }
-  say(`Saved as labels/${FINAL}.`);
   await refreshImages();
+  // Names and colours that were given here are offered on the next image.
+  info.value = await api.info().catch(() => info.value);
+  say(`Saved as labels/${FINAL}.`);
   return true;
 }
 
@@ -129,14 +131,25 @@ function mayLeave(): Promise<boolean> {
   });
 }
 
+/** In order: the next image of the list that has no final label. Otherwise the server chooses. */
 export async function openNext(strategy: string): Promise<void> {
   try {
-    const { id } = await api.next(strategy);
-    if (id === session.value?.image.id) say("The server has no other image to suggest.");
-    await open(id);
+    const id = strategy === "first" ? nextInOrder() : (await api.next(strategy)).id;
+    if (id === null || id === session.value?.image.id) say("There is no other image to label.");
+    else await open(id);
   } catch (problem) {
-    fail(problem);
+    if (problem instanceof ApiError && problem.status === 404) say("Every image has saved labels.");
+    else fail(problem);
   }
+}
+
+function nextInOrder(): string | null {
+  const list = images.value;
+  const at = list.findIndex((entry) => entry.id === session.value?.image.id);
+  const others = [...list.slice(at + 1), ...list.slice(0, Math.max(0, at))];
+  const next = others.find((entry) => !entry.labels.includes(FINAL));
+  if (!next && others[0]) say("Every image has saved labels; this is the next one of the list.");
+  return (next ?? others[0])?.id ?? null;
 }
 
 export async function upload(files: Iterable<File>): Promise<void> {
@@ -179,6 +192,14 @@ export function redo(): void {
   if (what) say(`Redone: ${what}.`);
 }
 
+effect(() => {
+  const open = session.value;
+  const result = open?.result.value;
+  if (!open || !result) return;
+  const label = open.document.peek().labels.find((l) => l.value === open.document.peek().active);
+  const amount = open.image.dimension === 2 ? `${result.voxels.toLocaleString("en")} pixels` : `${result.volume_ml.toFixed(2)} ml`;
+  say(`${label?.name}: ${amount} in ${result.seconds.toFixed(2)} s.`);
+});
 effect(() => {
   const dark = theme.value === "dark" || (theme.value === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
   document.documentElement.dataset.theme = dark ? "dark" : "light";

@@ -37,7 +37,7 @@ export function ImageList() {
               <button aria-current={current} onClick={() => void open(entry.id)} title={entry.name}>
                 <span class="image-name">{entry.name}</span>
                 <span class="image-state">
-                  {current && unsaved.value ? "•" : entry.labels.includes(FINAL) ? <Icon name="keep" /> : null}
+                  {current && unsaved.value ? <span class="unsaved">•</span> : entry.labels.includes(FINAL) ? <Icon name="keep" /> : null}
                   {entry.size && <small>{entry.size.filter((n, axis) => axis < 2 || n > 1).join("×")}</small>}
                 </span>
                 {entry.labels.includes(FINAL) && <span class="unseen">labelled</span>}

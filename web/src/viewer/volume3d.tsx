@@ -1,11 +1,28 @@
 /** The pane with the 3-D view: loads the renderer when it is needed, and keeps it in step without slowing a brush down. */
-import { effect, useSignal } from "@preact/signals";
+import { effect, signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { Icon } from "../panels/icons.tsx";
 import type { Session } from "../session.ts";
 import { large, masksShown } from "../state.ts";
 import type { Render3d } from "./render3d.ts";
+
+/** Set by a person on a computer without a graphics card, for as long as the page is open. */
+const insisted = signal(false);
+
+/**
+ * Whether WebGL is computed by the processor, as on remote desktops: a ray through every pixel then takes seconds and holds up everything else,
+ * so that the 3-D view waits until it is asked for.
+ */
+function withoutGraphicsCard(): boolean {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  if (!gl) return true;
+  const details = gl.getExtension("WEBGL_debug_renderer_info");
+  const renderer = String(gl.getParameter(details?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(renderer);
+}
+const slow = withoutGraphicsCard();
 
 /** Beyond this the textures of image and labels take more than a gigabyte on the graphics card. */
 const MOST_VOXELS = 100e6;
@@ -17,8 +34,10 @@ export function VolumeView({ session }: { session: Session }) {
   const ready = useSignal(false);
   const tooLarge = session.voxels > MOST_VOXELS;
 
+  const waits = slow && !insisted.value;
+
   useEffect(() => {
-    if (tooLarge) return;
+    if (tooLarge || waits) return;
     let view: Render3d | null = null;
     let closed = false;
     let timer = 0;
@@ -51,7 +70,7 @@ export function VolumeView({ session }: { session: Session }) {
       clearTimeout(timer);
       view?.close();
     };
-  }, [session]);
+  }, [session, waits]);
 
   return (
     <section class="view" aria-label="3-D view">
@@ -59,10 +78,15 @@ export function VolumeView({ session }: { session: Session }) {
         <p class="view-problem">
           {tooLarge ? "This volume is too large for the 3-D view." : `There is no 3-D view: ${problem.value}`}
         </p>
+      ) : waits ? (
+        <div class="view-problem">
+          This browser has no graphics card: the 3-D view will be slow.
+          <button onClick={() => (insisted.value = true)}>Show it anyway</button>
+        </div>
       ) : (
         <canvas ref={ref} data-plane="3-D" tabIndex={0} role="img" aria-label="3-D view of image and labels; drag to turn" />
       )}
-      {!ready.value && !tooLarge && !problem.value && <p class="view-problem">preparing the 3-D view</p>}
+      {!ready.value && !tooLarge && !waits && !problem.value && <p class="view-problem">preparing the 3-D view</p>}
       <div class="view-bar">
         <span class="view-name">3-D</span>
         <span class="spring" />
