@@ -35,6 +35,11 @@ export class History<T> {
     this.at = this.steps.length - 1;
   }
 
+  /** Changes the present without a step of its own, for what nobody would undo. */
+  replace(state: T): void {
+    this.steps[this.at] = { ...this.steps[this.at]!, state };
+  }
+
   /** Takes the last step back and returns what it was. */
   undo(): string | null {
     const what = this.undoes;

@@ -191,7 +191,8 @@ export class Session {
 
   select(active: number): void {
     if (this.document.value.active === active || !this.document.value.labels.some((label) => label.value === active)) return;
-    this.push({ ...this.document.value, active }, "choice of label");
+    this.history.replace({ ...this.document.value, active });
+    this.changed();
   }
 
   addLabel(): void {

@@ -35,3 +35,13 @@ test("the oldest states leave when there are too many", () => {
   assert.equal(steps, 3);
   assert.equal(history.present, 7);
 });
+
+test("what is replaced is no step", () => {
+  const history = new History("a");
+  history.push("b", "to b");
+  history.replace("B");
+  assert.equal(history.present, "B");
+  assert.equal(history.undo(), "to b");
+  assert.equal(history.redo(), "to b");
+  assert.equal(history.present, "B");
+});

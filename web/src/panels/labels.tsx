@@ -28,7 +28,7 @@ export function Labels({ session }: { session: Session }) {
               title={at < 9 ? `Use this label (${at + 1})` : "Use this label"} onChange={() => session.select(label.value)} />
             <input type="color" value={label.colour} aria-label={`colour of ${label.name}`}
               onChange={(event) => session.editLabel({ ...label, colour: event.currentTarget.value })} />
-            <input type="text" value={label.name} aria-label={`name of label ${label.value}`} maxLength={80} onFocus={() => session.select(label.value)}
+            <input type="text" value={label.name} aria-label={`name of label ${label.value}`} maxLength={80} onClick={() => session.select(label.value)}
               onChange={(event) => session.editLabel({ ...label, name: event.currentTarget.value.trim() || label.name })} />
             <output aria-label={`volume of ${label.name}`}>{amount(label.value)}</output>
             <button class="ghost" disabled={labels.length < 2} aria-label={`remove ${label.name}`} title="Remove the label and its voxels"
