@@ -145,6 +145,39 @@ test("a picture is segmented by keys alone, and corrected by brush, on a tablet'
   await page.context().close();
 });
 
+test("scribbles and polygons are marks like clicks", async (t) => {
+  if (!picture) return t.skip("NO PICTURE: lungsegdb is not there");
+  const { page, problems } = await openPage(browser, `${server.url}#image=${picture.id}`);
+  const canvas = page.locator('canvas[data-plane="image"]');
+  await canvas.waitFor();
+  const box = (await canvas.boundingBox())!;
+  const unit = Math.min(box.width, box.height);
+  const at = (x: number, y: number) => [box.x + box.width / 2 + x * unit, box.y + box.height / 2 + y * unit] as const;
+  await page.keyboard.press("s");
+  await page.mouse.move(...at(-0.22, -0.05));
+  await page.mouse.down();
+  await page.mouse.move(...at(-0.2, 0.05), { steps: 6 });
+  await page.mouse.up();
+  await solved(page);
+  assert.ok((await maskPixels(page, canvas)) > 300, "the scribble gives a mask");
+  await page.keyboard.press("Control+z");
+  assert.equal(await maskPixels(page, canvas), 0);
+  await page.keyboard.press("p");
+  for (const [x, y] of [[-0.32, -0.2], [-0.1, -0.2], [-0.1, 0.2], [-0.32, 0.2]] as const) await page.mouse.click(...at(x, y));
+  await page.getByText("4 corners").waitFor();
+  await page.keyboard.press("Control+z");
+  await page.getByText("3 corners").waitFor();
+  await page.mouse.click(...at(-0.32, 0.2));
+  await page.keyboard.press("c");
+  await page.keyboard.press("f");
+  await page.mouse.click(...at(-0.21, 0));
+  await solved(page);
+  assert.ok((await maskPixels(page, canvas)) > 300, "polygon and click give a mask");
+  await screenshot(page, "polygon");
+  assert.deepEqual(problems, []);
+  await page.context().close();
+});
+
 test("a failure is shown with its hint, and the marks stay", async () => {
   const { page } = await openPage(browser, `${server.url}#image=${volume.id}`);
   const { canvas, position } = await reach(page, volume.truth, 3, deepest(volume.truth, volume.label));

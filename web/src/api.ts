@@ -78,6 +78,13 @@ export interface SavedLabels {
   readonly runs: Runs;
 }
 
+/** Agreement of one label of two maps; distances are missing where a map lacks the label. */
+export interface Scores {
+  readonly dice: number | null;
+  readonly hd95_mm?: number | null;
+  readonly asd_mm?: number | null;
+}
+
 export interface Network {
   readonly name: string;
   readonly summary: string;
@@ -121,7 +128,7 @@ export class Api {
   save = (id: string, tag: string, labels: SavedLabels) =>
     this.json<unknown>("PUT", `api/images/${part(id)}/labels/${part(tag)}`, labels);
   scores = (id: string, tag: string, against: string) =>
-    this.json<{ labels: Record<string, { dice: number; hd95_mm?: number | null; asd_mm?: number | null }> }>(
+    this.json<{ labels: Readonly<Record<string, Scores>> }>(
       "GET", `api/images/${part(id)}/scores?tag=${part(tag)}&against=${part(against)}`);
   networks = () => this.json<Network[]>("GET", "api/trainings/networks");
   trainings = () => this.json<Training[]>("GET", "api/trainings");
@@ -144,12 +151,6 @@ export class Api {
       onProgress(Math.min(1, (received += value.length) / total));
     }
     return gunzip(await new Blob(pieces).arrayBuffer());
-  }
-
-  /** A picture of a middle slice, as an address for an `img`. */
-  async thumbnail(id: string, index: number): Promise<string> {
-    const response = await this.send("GET", `api/images/${part(id)}/slice?axis=2&index=${index}`);
-    return URL.createObjectURL(await response.blob());
   }
 
   /** Segments, and tells of progress and of a first coarse mask on the way. A newer call for the image ends the one in flight. */

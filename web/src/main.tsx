@@ -6,6 +6,7 @@ import { Display } from "./panels/display.tsx";
 import { ImageList } from "./panels/images.tsx";
 import { Labels } from "./panels/labels.tsx";
 import { MethodPanel, ResultPanel } from "./panels/method.tsx";
+import { Saved } from "./panels/saved.tsx";
 import { Failure, Status } from "./panels/status.tsx";
 import { ToolOptions, ToolStrip } from "./panels/tools.tsx";
 import { TopBar } from "./panels/topbar.tsx";
@@ -38,6 +39,7 @@ function Page() {
             <MethodPanel key={`method-${open.image.id}`} session={open} />
             <ResultPanel session={open} />
             <Display session={open} />
+            <Saved key={`saved-${open.image.id}`} session={open} />
           </>
         )}
       </aside>

@@ -9,7 +9,7 @@ import {
 import { type Plane, type Triple, planesOf } from "./geometry.ts";
 import { History } from "./history.ts";
 import type { Volume } from "./nifti.ts";
-import { type Runs, checkRuns, constantRuns, countRuns, encodeRuns } from "./rle.ts";
+import { type Runs, checkRuns, countRuns, encodeRuns } from "./rle.ts";
 
 /** The tag under which a person's labels are saved. */
 export const FINAL = "final";
@@ -50,9 +50,12 @@ export class Session {
     private readonly api: Api,
     readonly image: ImageInfo,
     readonly volume: Volume,
-    private readonly methods: readonly Method[],
+    /** Asked each time: a training that ends brings a new one. */
+    private readonly methods: () => readonly Method[],
     labels: readonly Label[],
     loaded: SavedLabels | null,
+    /** The document of the image before: its method and settings go on. */
+    previous: Document | null,
     private readonly onError: (problem: unknown, retry?: () => void) => void,
   ) {
     const size = volume.size;
@@ -61,9 +64,12 @@ export class Session {
     this.seg = new Uint16Array(this.voxels);
     this.cursor = signal<Triple>([size[0] >> 1, size[1] >> 1, size[2] >> 1]);
     this.window = signal(image.window);
-    const usable = methods.find((m) => m.dimensions.includes(image.dimension)) ?? methods[0];
+    const fits = (m: Method) => m.dimensions.includes(image.dimension);
+    const usable = methods().find((m) => m.name === previous?.method && fits(m)) ?? methods().find(fits) ?? methods()[0];
     const known = mergeLabels(labels, loaded);
-    const start = emptyDocument(this.voxels, known.length > 0 ? known : [newLabel([], "object")], usable?.name ?? "");
+    const empty = emptyDocument(this.voxels, known.length > 0 ? known : [newLabel([], "object")], usable?.name ?? "");
+    const active = empty.labels.some((label) => label.value === previous?.active) ? previous!.active : empty.active;
+    const start = { ...empty, active, settings: previous?.settings ?? {}, slicewise: previous?.slicewise ?? false };
     if (loaded) checkRuns(loaded.runs, this.voxels);
     this.history = new History(loaded ? { ...start, base: loaded.runs } : start);
     this.document = signal(this.history.present);
@@ -83,7 +89,7 @@ export class Session {
   }
 
   get method(): Method | null {
-    return this.methods.find((m) => m.name === this.document.value.method) ?? null;
+    return this.methods().find((m) => m.name === this.document.value.method) ?? null;
   }
 
   /** Whether methods get one slice: because the person wants it, or because the method knows no volumes. */
@@ -180,7 +186,7 @@ export class Session {
   /** The marks of the active label are put to a changed method. */
   private reask(document: Document, what: string): void {
     const previous = document.requests.get(document.active);
-    const known = this.methods.find((m) => m.name === document.method);
+    const known = this.methods().find((m) => m.name === document.method);
     if (!previous || !hasMarks(previous.marks) || !known?.marks.includes("clicks")) return this.push(document, what);
     const request: Request = { method: document.method, settings: this.settings(document), marks: previous.marks,
       ...(previous.slice !== undefined ? { slice: previous.slice } : {}) };
@@ -401,11 +407,6 @@ export class Session {
     checkRuns(saved.runs, this.voxels);
     const labels = mergeLabels(this.document.value.labels, saved);
     this.push({ ...this.document.value, labels, base: saved.runs, requests: new Map(), brush: NO_BRUSH }, what);
-  }
-
-  startOver(): void {
-    this.draft.value = null;
-    this.push({ ...this.document.value, base: constantRuns(this.voxels), requests: new Map(), brush: NO_BRUSH }, "start over");
   }
 
   close(): void {

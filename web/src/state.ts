@@ -118,7 +118,8 @@ export async function open(id: string): Promise<void> {
 }
 
 function newSession(image: Awaited<ReturnType<Api["image"]>>, file: ArrayBuffer, saved: SavedLabels | null): Session {
-  return new Session(api, image, decodeNifti(file), info.value?.methods ?? [], info.value?.labels ?? [], saved, fail);
+  const previous = session.value?.document.peek() ?? null;
+  return new Session(api, image, decodeNifti(file), () => info.value?.methods ?? [], info.value?.labels ?? [], saved, previous, fail);
 }
 
 function mayLeave(): Promise<boolean> {

@@ -99,9 +99,9 @@ export function ResultPanel({ session }: { session: Session }) {
           <Chart title="Energy" series={[{ name: "", kind: "first", points: result.trace.map((p) => [p.iteration, p.energy]) }]} />
         </>
       )}
-      {!result && !solving && (
+      {!result && !solving && !(marks.foreground.length > 0) && (
         <p class="note">
-          {hasMarks(marks) ? "Not solved yet: mark a place inside the object." : "Click inside the object: the mask follows at once. The right button, or B, marks what does not belong to it."}
+          {hasMarks(marks) ? "Not solved: mark at least one place inside the object." : "Click inside the object: the mask follows at once. The right button, or B, marks what does not belong to it."}
         </p>
       )}
     </section>

@@ -10,6 +10,8 @@ import { Chart } from "./chart.tsx";
 import { Icon } from "./icons.tsx";
 import { SettingFields } from "./settings.tsx";
 
+const AGAIN_MS = 3000;
+
 const networks = signal<readonly Network[] | null>(null);
 const trainings = signal<readonly Training[]>([]);
 const watched = signal<string | null>(null);
@@ -43,6 +45,30 @@ async function act(work: () => Promise<unknown>, done: string): Promise<void> {
   }
 }
 
+/** Shows the curve of a training, and every step while it runs. */
+async function follow(id: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const found = await api.training(id);
+    if (signal.aborted) return;
+    curve.value = found.curve ?? [];
+    change(id, { state: found.state, iteration: found.iteration, problem: found.problem ?? null });
+    if (found.state !== "running") return;
+    await api.watchTraining(id, ({ event, data }) => {
+      if (event === "step") {
+        const step = data as CurvePoint;
+        // The stream may begin with steps that the curve already has.
+        if (step.iteration > (curve.value.at(-1)?.iteration ?? -1)) curve.value = [...curve.value, step];
+        change(id, { iteration: step.iteration });
+      } else if (event === "state" && (data as Training).state !== "running") {
+        void act(async () => {}, `The training is ${(data as Training).state}.`);
+      }
+    }, signal);
+    // A training that another program runs tells no steps: it is asked again after a while.
+    await new Promise((resume) => setTimeout(resume, AGAIN_MS));
+    if (signal.aborted) return;
+  }
+}
+
 export function TrainPanel() {
   useEffect(() => void refresh(), []);
   const id = watched.value;
@@ -51,26 +77,7 @@ export function TrainPanel() {
   useEffect(() => {
     if (id === null) return;
     const abort = new AbortController();
-    void (async () => {
-      try {
-        curve.value = (await api.training(id)).curve ?? [];
-        if (!running) return;
-        await api.watchTraining(id, ({ event, data }) => {
-          if (event === "step") {
-            const step = data as CurvePoint;
-            // The stream may begin with steps that the curve already has.
-            if (step.iteration > (curve.value.at(-1)?.iteration ?? -1)) curve.value = [...curve.value, step];
-            change(id, { iteration: step.iteration });
-          } else if (event === "state") {
-            const { state } = data as { state: Training["state"] };
-            change(id, { state });
-            if (state !== "running") void act(async () => {}, `The training is ${state}.`);
-          }
-        }, abort.signal);
-      } catch (problem) {
-        fail(problem);
-      }
-    })();
+    void follow(id, abort.signal).catch(fail);
     return () => abort.abort();
   }, [id, running]);
 
