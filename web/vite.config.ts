@@ -14,7 +14,7 @@ export default defineConfig({
   base: "./",
   build: {
     target: "es2022",
-    license: { fileName: "licenses.md" },
+    license: { fileName: "licenses.txt" },
     // The 3-D renderer is a large chunk on purpose; it is fetched when a 3-D view is first shown.
     chunkSizeWarningLimit: 3000,
     modulePreload: { polyfill: false },

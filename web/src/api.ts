@@ -255,10 +255,13 @@ function part(text: string): string {
 
 /** The token of `#token=T`, which leaves the address at once so that it is not copied or kept in the browser's history. */
 export function takeToken(): string | null {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  const hash = new URLSearchParams(location.hash.slice(1));
+  const token = hash.get("token");
   if (token) {
     sessionStorage.setItem("fewmark-token", token);
-    history.replaceState(null, "", location.pathname + location.search);
+    hash.delete("token");
+    const rest = hash.size > 0 ? `#${hash}` : "";
+    history.replaceState(null, "", location.pathname + location.search + rest);
   }
   return token ?? sessionStorage.getItem("fewmark-token");
 }

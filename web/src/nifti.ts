@@ -1,4 +1,4 @@
-/** NIfTI-1 files as the server sends them (one channel, or RGB24), and masks on the same grid for the 3-D view. */
+/** NIfTI-1 files as the server sends them (one channel, or RGB24). */
 import type { Affine, Triple } from "./geometry.ts";
 
 export type Samples = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | Float32Array | Float64Array;
@@ -29,7 +29,6 @@ const KINDS: Record<number, { bytes: number; make: (buffer: ArrayBuffer) => Samp
   768: { bytes: 4, make: (b) => new Uint32Array(b) },
 };
 const HEADER = 348;
-const UINT8 = 2;
 const RGB24 = 128;
 
 export async function gunzip(bytes: ArrayBuffer): Promise<ArrayBuffer> {
@@ -94,22 +93,4 @@ function affineOf(view: DataView, little: boolean, spacing: Triple): Affine {
 export function valueAt(volume: Volume, index: number): number[] {
   if (volume.channels === 3) return [0, 1, 2].map((c) => volume.samples[3 * index + c]!);
   return [volume.samples[index]! * volume.slope + volume.intercept];
-}
-
-/** A NIfTI file of bytes on the grid of a volume, which keeps its orientation. */
-export function encodeMask(volume: Volume, mask: ArrayLike<number>): ArrayBuffer {
-  const start = 352;
-  const file = new Uint8Array(start + mask.length);
-  file.set(new Uint8Array(volume.file, 0, HEADER));
-  const view = new DataView(file.buffer);
-  const little = view.getInt32(0, true) === HEADER;
-  view.setInt16(70, UINT8, little);
-  view.setInt16(72, 8, little);
-  view.setFloat32(108, start, little);
-  view.setFloat32(112, 1, little);
-  view.setFloat32(116, 0, little);
-  view.setFloat32(124, 0, little);
-  view.setFloat32(128, 0, little);
-  for (let at = 0; at < mask.length; at++) file[start + at] = mask[at]!;
-  return file.buffer;
 }

@@ -27,6 +27,8 @@ export class Session {
   /** The label map that is shown and saved. Changed in place; `painted` counts the changes. */
   readonly seg: Uint16Array;
   readonly painted = signal(0);
+  /** Counts the changes that are done: not those within a stroke that goes on. */
+  readonly settled = signal(0);
   readonly document: Signal<Document>;
   readonly solving = signal<Solve | null>(null);
   readonly cursor: Signal<Triple>;
@@ -380,6 +382,7 @@ export class Session {
     }
     compose(this.document.value, (label, request) => this.runsOf(label, request), this.seg);
     this.painted.value++;
+    this.settled.value++;
   }
 
   // ---- saving ----

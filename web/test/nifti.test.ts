@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 
-import { decodeNifti, encodeMask, gunzip, valueAt } from "../src/nifti.ts";
+import { decodeNifti, gunzip, valueAt } from "../src/nifti.ts";
 
 /** A header of 3 x 2 x 2 voxels and the samples behind it. */
 function file(little: boolean, datatype: number, bytes: number, write: (view: DataView, at: number, i: number) => void, samples = 12): ArrayBuffer {
@@ -52,12 +52,4 @@ test("files that are none say what is wrong", () => {
   assert.throws(() => decodeNifti(new ArrayBuffer(400)), /no NIfTI-1/);
   assert.throws(() => decodeNifti(file(true, 4, 2, () => {}, 11)), /22 of 24 bytes/);
   assert.throws(() => decodeNifti(file(true, 32, 8, () => {})), /type 32/);
-});
-
-test("a mask has the volume's grid", () => {
-  const volume = decodeNifti(file(true, 16, 4, (view, at, i) => view.setFloat32(at, i / 3, true)));
-  const mask = Uint8Array.from({ length: 12 }, (_, i) => i % 3);
-  const written = decodeNifti(encodeMask(volume, mask));
-  assert.deepEqual(written.affine, volume.affine);
-  assert.deepEqual([...written.samples], [...mask]);
 });

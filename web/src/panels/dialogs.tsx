@@ -2,7 +2,7 @@
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
-import { helpShown, question } from "../state.ts";
+import { helpShown, info, question } from "../state.ts";
 import { TOOLS } from "./tools.tsx";
 
 const KEYS: readonly (readonly [string, string])[] = [
@@ -16,6 +16,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["R", "reset the window"],
   ["N", "next image"],
   ["I", "list of images"],
+  ["T", "segment, train"],
   ["Ctrl+S", "save"],
   ["Ctrl+Z", "undo"],
   ["Ctrl+Shift+Z, Ctrl+Y", "redo"],
@@ -46,6 +47,7 @@ export function Help() {
         <section><h3>Everywhere</h3>{list(KEYS)}</section>
         <section><h3>In a view</h3>{list(IN_VIEW)}</section>
       </div>
+      <p class="note">Fewmark {info.value?.version}. <a href="licenses.txt" target="_blank">Licences of what this page is made of</a></p>
       <form method="dialog"><button class="primary">Close</button></form>
     </dialog>
   );

@@ -7,8 +7,16 @@ import { Icon } from "./icons.tsx";
 
 const STRATEGIES = [["first", "in order"], ["random", "at random"], ["uncertain", "most uncertain"]] as const;
 export const strategy = signal<string>("first");
-export const listShown = signal(innerWidth > 1100);
+/** Narrower pages, in CSS pixels, have no room for the list beside the views; the style sheet has the same number. */
+const LIST_BESIDE = 1100;
+export const listShown = signal(innerWidth > LIST_BESIDE);
 const search = signal("");
+
+function choose(id: string): void {
+  // On a small screen the list lies over the views.
+  if (innerWidth <= LIST_BESIDE) listShown.value = false;
+  void open(id);
+}
 
 export function ImageList() {
   const wanted = search.value.toLowerCase();
@@ -34,7 +42,7 @@ export function ImageList() {
           const current = session.value?.image.id === entry.id;
           return (
             <li key={entry.id}>
-              <button aria-current={current} onClick={() => void open(entry.id)} title={entry.name}>
+              <button aria-current={current} onClick={() => choose(entry.id)} title={entry.name}>
                 <span class="image-name">{entry.name}</span>
                 <span class="image-state">
                   {current && unsaved.value ? <span class="unsaved">•</span> : entry.labels.includes(FINAL) ? <Icon name="keep" /> : null}

@@ -6,7 +6,7 @@ import { Icon } from "./icons.tsx";
 
 export function Labels({ session }: { session: Session }) {
   const counts = useComputed(() => {
-    session.painted.value;
+    session.settled.value;
     return session.counts();
   });
   const { labels, active, requests } = session.document.value;

@@ -14,15 +14,14 @@ export function SliceView({ session, plane }: { session: Session; plane: Plane }
   const placement = useSignal<Placement | null>(null);
   const hover = useSignal<readonly [number, number] | null>(null);
   const scribbled = useSignal<readonly Triple[]>([]);
-  const resized = useSignal(0);
-  const focused = useSignal(false);
+  const redraw = useSignal(0);
 
   useEffect(() => {
     const canvas = ref.current!;
     const gestures = new Gestures(session, plane, canvas, placement, hover, scribbled);
     const renderer = new SliceRenderer(session.volume, plane);
     const context = canvas.getContext("2d")!;
-    const sizes = new ResizeObserver(() => resized.value++);
+    const sizes = new ResizeObserver(() => redraw.value++);
     sizes.observe(canvas);
     canvas.addEventListener("wheel", gestures.scroll, { passive: false });
     canvas.addEventListener("pointerdown", gestures.down);
@@ -44,7 +43,7 @@ export function SliceView({ session, plane }: { session: Session; plane: Plane }
           window: session.window.value, opacity: opacity.value, contour: contourWidth.value, smooth: smoothing.value, masks: masksShown.value,
         },
       };
-      resized.value;
+      redraw.value;
       cancelAnimationFrame(frame);
       frame = requestAnimationFrame(() => draw(scene));
     });
@@ -66,7 +65,7 @@ export function SliceView({ session, plane }: { session: Session; plane: Plane }
       const of = (voxel: Triple) => point(voxel[plane.u], voxel[plane.v]);
       const here = (voxel: Triple) => voxel[plane.axis] === slice;
       drawFrame(context, plane, at, width, height);
-      if (session.image.dimension === 3 || focused.peek()) drawCrosshair(context, ...of(scene.cursor), width, height);
+      if (session.image.dimension === 3 || canvas.matches(":focus-visible")) drawCrosshair(context, ...of(scene.cursor), width, height);
 
       const marks = requests.get(active)?.marks;
       const scribbles = [...(marks?.scribbles ?? [])];
@@ -129,14 +128,8 @@ export function SliceView({ session, plane }: { session: Session; plane: Plane }
         data-plane={plane.name}
         aria-label={`${plane.name} view, slice ${slice + 1} of ${slices}, crosshair at voxel ${session.cursor.value.join(", ")}`}
         aria-describedby="view-help"
-        onFocus={() => {
-          focused.value = true;
-          resized.value++;
-        }}
-        onBlur={() => {
-          focused.value = false;
-          resized.value++;
-        }}
+        onFocus={() => redraw.value++}
+        onBlur={() => redraw.value++}
       />
       <div class="view-bar">
         <span class="view-name">{plane.name}</span>

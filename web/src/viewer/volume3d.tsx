@@ -1,5 +1,5 @@
 /** The pane with the 3-D view: loads the renderer when it is needed, and keeps it in step without slowing a brush down. */
-import { effect, signal, useSignal } from "@preact/signals";
+import { effect, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { Icon } from "../panels/icons.tsx";
@@ -7,12 +7,9 @@ import type { Session } from "../session.ts";
 import { large, masksShown } from "../state.ts";
 import type { Render3d } from "./render3d.ts";
 
-/** Set by a person on a computer without a graphics card, for as long as the page is open. */
-const insisted = signal(false);
-
 /**
- * Whether WebGL is computed by the processor, as on remote desktops: a ray through every pixel then takes seconds and holds up everything else,
- * so that the 3-D view waits until it is asked for.
+ * Whether WebGL is computed by the processor, as on remote desktops: a ray through every pixel of the image then takes seconds and holds up
+ * everything else, so that only the surfaces of labels are drawn.
  */
 function withoutGraphicsCard(): boolean {
   const gl = document.createElement("canvas").getContext("webgl2");
@@ -22,9 +19,9 @@ function withoutGraphicsCard(): boolean {
   gl.getExtension("WEBGL_lose_context")?.loseContext();
   return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(renderer);
 }
-const slow = withoutGraphicsCard();
+const rays = !withoutGraphicsCard();
 
-/** Beyond this the textures of image and labels take more than a gigabyte on the graphics card. */
+/** Beyond this the texture of the image and the search for surfaces take too much memory and time. */
 const MOST_VOXELS = 100e6;
 const SETTLE_MS = 250;
 
@@ -32,12 +29,12 @@ export function VolumeView({ session }: { session: Session }) {
   const ref = useRef<HTMLCanvasElement>(null);
   const problem = useSignal<string | null>(null);
   const ready = useSignal(false);
+  const empty = useSignal(false);
   const tooLarge = session.voxels > MOST_VOXELS;
 
-  const waits = slow && !insisted.value;
 
   useEffect(() => {
-    if (tooLarge || waits) return;
+    if (tooLarge) return;
     let view: Render3d | null = null;
     let closed = false;
     let timer = 0;
@@ -47,17 +44,17 @@ export function VolumeView({ session }: { session: Session }) {
         const { Render3d } = await import("./render3d.ts");
         // A hidden or too small canvas has no picture; the effect runs again when the pane is shown.
         if (closed || !ref.current) return;
-        view = await Render3d.make(ref.current, session.volume, session.window.peek());
+        view = await Render3d.make(ref.current, session.volume, rays);
         if (closed) return view.close();
         ready.value = true;
-        let window = session.window.peek();
+        let window: readonly [number, number] | null = null;
         stop = effect(() => {
-          session.painted.value;
+          session.settled.value;
           const [labels, shown, next] = [session.document.value.labels, masksShown.value, session.window.value];
           clearTimeout(timer);
           timer = setTimeout(() => {
             if (next !== window) view!.setWindow((window = next));
-            view!.setLabels(session.seg, labels, shown);
+            empty.value = !view!.setLabels(session.seg, labels, shown);
           }, SETTLE_MS) as unknown as number;
         });
       } catch (reason) {
@@ -70,7 +67,7 @@ export function VolumeView({ session }: { session: Session }) {
       clearTimeout(timer);
       view?.close();
     };
-  }, [session, waits]);
+  }, [session]);
 
   return (
     <section class="view" aria-label="3-D view">
@@ -78,15 +75,11 @@ export function VolumeView({ session }: { session: Session }) {
         <p class="view-problem">
           {tooLarge ? "This volume is too large for the 3-D view." : `There is no 3-D view: ${problem.value}`}
         </p>
-      ) : waits ? (
-        <div class="view-problem">
-          This browser has no graphics card: the 3-D view will be slow.
-          <button onClick={() => (insisted.value = true)}>Show it anyway</button>
-        </div>
       ) : (
         <canvas ref={ref} data-plane="3-D" tabIndex={0} role="img" aria-label="3-D view of image and labels; drag to turn" />
       )}
-      {!ready.value && !tooLarge && !waits && !problem.value && <p class="view-problem">preparing the 3-D view</p>}
+      {!ready.value && !tooLarge && !problem.value && <p class="view-problem">preparing the 3-D view</p>}
+      {ready.value && empty.value && !rays && <p class="view-problem">the surfaces of your labels appear here</p>}
       <div class="view-bar">
         <span class="view-name">3-D</span>
         <span class="spring" />
