@@ -138,7 +138,7 @@ test("a picture is segmented by keys alone, and corrected by brush, on a tablet'
 
   // Leaving with unsaved work is asked about.
   await page.getByRole("button", { name: "list of images" }).click();
-  await page.getByRole("navigation", { name: "images" }).getByTitle(volume.id, { exact: true }).click();
+  await page.locator(`.images [data-id="${volume.id}"]`).click();
   await page.getByRole("button", { name: "Stay" }).click();
   assert.ok((await page.locator(".title").textContent())!.startsWith(picture.id));
   assert.deepEqual(problems, []);

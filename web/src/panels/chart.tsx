@@ -48,3 +48,8 @@ export function short(value: number): string {
   const size = Math.abs(value);
   return size !== 0 && (size >= 1e5 || size < 1e-3) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
 }
+
+/** A volume with three digits or so. */
+export function millilitres(ml: number): string {
+  return `${ml >= 100 ? ml.toFixed(0) : ml >= 1 ? ml.toFixed(1) : short(Number(ml.toPrecision(2)))} ml`;
+}

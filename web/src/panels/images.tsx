@@ -42,7 +42,7 @@ export function ImageList() {
           const current = session.value?.image.id === entry.id;
           return (
             <li key={entry.id}>
-              <button aria-current={current} onClick={() => choose(entry.id)} title={entry.name}>
+              <button data-id={entry.id} aria-current={current} onClick={() => choose(entry.id)} title={entry.name}>
                 <span class="image-name">{entry.name}</span>
                 <span class="image-state">
                   {current && unsaved.value ? <span class="unsaved">•</span> : entry.labels.includes(FINAL) ? <Icon name="keep" /> : null}

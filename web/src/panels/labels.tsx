@@ -2,6 +2,7 @@
 import { useComputed } from "@preact/signals";
 
 import type { Session } from "../session.ts";
+import { millilitres } from "./chart.tsx";
 import { Icon } from "./icons.tsx";
 
 export function Labels({ session }: { session: Session }) {
@@ -14,7 +15,7 @@ export function Labels({ session }: { session: Session }) {
   const amount = (value: number) => {
     const voxels = counts.value.get(value) ?? 0;
     if (voxels === 0) return "";
-    return flat ? `${voxels.toLocaleString("en")} px` : `${millilitres(voxels * session.voxelMillilitres)} ml`;
+    return flat ? `${voxels.toLocaleString("en")} px` : millilitres(voxels * session.voxelMillilitres);
   };
   return (
     <section class="card" aria-labelledby="labels-title">
@@ -46,8 +47,4 @@ export function Labels({ session }: { session: Session }) {
       </div>
     </section>
   );
-}
-
-function millilitres(ml: number): string {
-  return ml >= 100 ? ml.toFixed(0) : ml >= 1 ? ml.toFixed(1) : ml.toPrecision(2);
 }

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { hasMarks } from "../document.ts";
 import type { Session } from "../session.ts";
 import { images, info, say } from "../state.ts";
-import { Chart } from "./chart.tsx";
+import { Chart, millilitres, short } from "./chart.tsx";
 import { SettingFields } from "./settings.tsx";
 
 export function MethodPanel({ session }: { session: Session }) {
@@ -91,11 +91,14 @@ export function ResultPanel({ session }: { session: Session }) {
         <>
           <dl class="figures">
             <div><dt>{flat ? "pixels" : "volume"}</dt>
-              <dd id="result-volume">{flat ? result.voxels.toLocaleString("en") : `${result.volume_ml.toFixed(2)} ml`}</dd></div>
+              <dd id="result-volume">{flat ? result.voxels.toLocaleString("en") : millilitres(result.volume_ml)}</dd></div>
             <div><dt>time</dt><dd>{result.seconds < 10 ? result.seconds.toFixed(2) : result.seconds.toFixed(0)} s</dd></div>
             <div><dt>marks</dt><dd>{marks.foreground.length} + {marks.background.length}</dd></div>
           </dl>
-          <p class="note">{result.stopped}</p>
+          <p class="note">
+            {result.stopped}
+            {result.trace.length === 1 && ` after ${result.trace[0]!.iteration} iterations with energy ${short(result.trace[0]!.energy)}`}
+          </p>
           <Chart title="Energy" series={[{ name: "", kind: "first", points: result.trace.map((p) => [p.iteration, p.energy]) }]} />
         </>
       )}
