@@ -10,38 +10,33 @@ import { type Plane, type Triple, canvasPoint, fit, planesOf, voxelIndex } from 
 import { type Volume, decodeNifti, gunzip } from "../src/nifti.ts";
 
 export const BINARY = process.env.FEWMARK_BIN ? resolve(process.env.FEWMARK_BIN) : null;
-const DATA = [process.env.FEWMARK_DATA, resolve(import.meta.dirname, "../../../shared/data")].find((path) => path && existsSync(path));
+const DATA = process.env.FEWMARK_DATA ?? resolve(import.meta.dirname, "../../../shared/data");
 export const SCREENSHOTS = process.env.FEWMARK_SCREENSHOTS ?? join(tmpdir(), "fewmark-screenshots");
 
-/** An image with its truth, from which clicks are taken. */
+/** A volume with its truth, from which clicks are taken. */
 export interface Case {
   readonly id: string;
   readonly truth: Volume;
   readonly label: number;
 }
 
-/** A study folder of one volume and one picture: real ones, or phantoms that the program makes. */
-export async function study(): Promise<{ folder: string; volume: Case; picture: Case | null }> {
+/** A study folder of one volume and one picture of lungs: real ones, or phantoms that the program makes. */
+export async function study(): Promise<{ folder: string; volume: Case; picture: string | null }> {
   const folder = mkdtempSync(join(tmpdir(), "fewmark-study-"));
-  if (DATA && existsSync(join(DATA, "chaos-t2/image_1.nii.gz"))) {
+  if (existsSync(join(DATA, "chaos-t2/image_1.nii.gz"))) {
     cpSync(join(DATA, "chaos-t2/image_1.nii.gz"), join(folder, "image_1.nii.gz"));
     const truth = await read(join(DATA, "chaos-t2/label_1.nii.gz"));
     const lungs = join(DATA, "lungsegdb/images");
     const lung = existsSync(lungs) ? readdirSync(lungs).filter((name) => name.endsWith(".png")).sort()[0] : undefined;
     if (lung) cpSync(join(lungs, lung), join(folder, lung));
-    // The picture's truth is a PNG: its clicks are found by darkness instead.
-    const picture = lung ? { id: lung.replace(/\.png$/, ""), truth, label: 0 } : null;
-    return { folder, volume: { id: "image_1", truth, label: 1 }, picture };
+    return { folder, volume: { id: "image_1", truth, label: 1 }, picture: lung?.replace(/\.png$/, "") ?? null };
   }
   console.error("NO REAL DATA: neither FEWMARK_DATA nor ../shared/data is there; the browser tests use phantoms instead.");
   const demo = mkdtempSync(join(tmpdir(), "fewmark-demo-"));
   execFileSync(BINARY!, ["demo", "-o", demo, "--quiet"], { stdio: ["ignore", "ignore", "inherit"] });
   for (const name of ["volume", "slice"]) cpSync(join(demo, `${name}.nii.gz`), join(folder, `${name}.nii.gz`));
-  const of = async (id: string) => {
-    const truth = await read(join(demo, `${id}_truth.nii.gz`));
-    return { id, truth, label: truth.samples.find((value) => value !== 0)! };
-  };
-  return { folder, volume: await of("volume"), picture: await of("slice") };
+  const truth = await read(join(demo, "volume_truth.nii.gz"));
+  return { folder, volume: { id: "volume", truth, label: truth.samples.find((value) => value !== 0)! }, picture: "slice" };
 }
 
 async function read(path: string): Promise<Volume> {
