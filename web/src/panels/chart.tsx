@@ -43,6 +43,16 @@ export function Chart({ title, series }: { title: string; series: readonly Serie
   );
 }
 
+/** Points of a trace whose iterations begin anew for each of several solves, one after the other. */
+export function inSequence(trace: readonly { iteration: number; energy: number }[]): [number, number][] {
+  let [before, last] = [0, 0];
+  return trace.map(({ iteration, energy }) => {
+    if (iteration <= last) before += last;
+    last = iteration;
+    return [before + iteration, energy];
+  });
+}
+
 export function short(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);

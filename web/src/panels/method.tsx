@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { hasMarks } from "../document.ts";
 import type { Session } from "../session.ts";
 import { images, info, say } from "../state.ts";
-import { Chart, millilitres, short } from "./chart.tsx";
+import { Chart, inSequence, millilitres, short } from "./chart.tsx";
 import { SettingFields } from "./settings.tsx";
 
 export function MethodPanel({ session }: { session: Session }) {
@@ -99,7 +99,7 @@ export function ResultPanel({ session }: { session: Session }) {
             {result.stopped}
             {result.trace.length === 1 && ` after ${result.trace[0]!.iteration} iterations with energy ${short(result.trace[0]!.energy)}`}
           </p>
-          <Chart title="Energy" series={[{ name: "", kind: "first", points: result.trace.map((p) => [p.iteration, p.energy]) }]} />
+          <Chart title="Energy" series={[{ name: "", kind: "first", points: inSequence(result.trace) }]} />
         </>
       )}
       {!result && !solving && !(marks.foreground.length > 0) && (

@@ -4,27 +4,42 @@ import type { Settings } from "../document.ts";
 
 type Value = number | boolean | string;
 
-export function SettingFields({ schema, values, change }: {
+interface Fields {
   schema: readonly Setting[];
   values: Settings;
   /** `undefined` goes back to the default. */
   change: (key: string, value: Value | undefined) => void;
-}) {
+}
+
+/** Settings within tables have keys with dots: each table is a group, after the settings that are in none. */
+export function SettingFields({ schema, values, change }: Fields) {
+  const groups = new Map<string, Setting[]>([["", []]]);
+  for (const setting of schema) {
+    const group = setting.key.slice(0, Math.max(0, setting.key.lastIndexOf(".")));
+    groups.set(group, [...(groups.get(group) ?? []), setting]);
+  }
   return (
     <div class="settings">
-      {schema.map((setting) => {
-        const id = `setting-${setting.key}`;
-        const value = values[setting.key] ?? setting.default;
-        const changed = values[setting.key] !== undefined && values[setting.key] !== setting.default;
-        return (
-          <div class="setting" key={setting.key}>
-            <label for={id} title={setting.help}>{setting.key.replaceAll("_", " ").replaceAll(".", ": ")}</label>
-            <Field id={id} setting={setting} value={value} change={(next) => change(setting.key, next === setting.default ? undefined : next)} />
-            <button class="ghost reset" disabled={!changed} title="Back to the default" aria-label={`${setting.key}: back to the default`}
-              onClick={() => change(setting.key, undefined)}>↺</button>
-          </div>
-        );
-      })}
+      {[...groups].map(([group, settings]) => (
+        <div key={group} role="group" aria-label={group || "settings"}>
+          {group !== "" && <h3>{group.replaceAll(".", ", ").replaceAll("_", " ")}</h3>}
+          {settings.map((setting) => <Row key={setting.key} setting={setting} value={values[setting.key]} change={change} />)}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function Row({ setting, value, change }: { setting: Setting; value: Value | undefined; change: Fields["change"] }) {
+  const { key, help } = setting;
+  const id = `setting-${key}`;
+  const changed = value !== undefined && value !== setting.default;
+  return (
+    <div class="setting">
+      <label for={id} title={help}>{key.slice(key.lastIndexOf(".") + 1).replaceAll("_", " ")}</label>
+      <Field id={id} setting={setting} value={value ?? setting.default} change={(next) => change(key, next === setting.default ? undefined : next)} />
+      <button class="ghost reset" disabled={!changed} title="Back to the default" aria-label={`${key}: back to the default`}
+        onClick={() => change(key, undefined)}>↺</button>
     </div>
   );
 }

@@ -51,7 +51,7 @@ async function follow(id: string, signal: AbortSignal): Promise<void> {
     const found = await api.training(id);
     if (signal.aborted) return;
     curve.value = found.curve ?? [];
-    change(id, { state: found.state, iteration: found.iteration, problem: found.problem ?? null });
+    change(id, { state: found.state, iteration: found.iteration, iterations: found.iterations, problem: found.problem ?? null });
     if (found.state !== "running") return;
     await api.watchTraining(id, ({ event, data }) => {
       if (event === "step") {
@@ -59,6 +59,10 @@ async function follow(id: string, signal: AbortSignal): Promise<void> {
         // The stream may begin with steps that the curve already has.
         if (step.iteration > (curve.value.at(-1)?.iteration ?? -1)) curve.value = [...curve.value, step];
         change(id, { iteration: step.iteration });
+        // How many there will be is known when the training has read its images.
+        if (trainings.value.some((t) => t.id === id && t.iterations === 0)) {
+          void api.training(id).then(({ iterations }) => change(id, { iterations }), () => undefined);
+        }
       } else if (event === "state" && (data as Training).state !== "running") {
         void act(async () => {}, `The training is ${(data as Training).state}.`);
       }
@@ -123,7 +127,7 @@ export function TrainPanel() {
         <section class="card" aria-labelledby="watch-title">
           <h2 id="watch-title">{shown.network}<span class={`state ${shown.state}`}>{shown.state}</span></h2>
           <progress class="wide" value={shown.iteration} max={Math.max(1, shown.iterations)} aria-label="progress of the training" />
-          <p class="note">{shown.iteration} of {shown.iterations} iterations</p>
+          <p class="note">{shown.iteration} {shown.iterations > 0 ? `of ${shown.iterations} ` : ""}iterations</p>
           {shown.problem && <p class="problem">{shown.problem}</p>}
           <Chart title="Curve" series={[
             { name: "loss", kind: "first", points: curve.value.map((p) => [p.iteration, p.loss]) },
