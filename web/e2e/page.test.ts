@@ -1,13 +1,12 @@
 /** A person's way through the page in a real browser, against the real server. Needs FEWMARK_BIN, the program with the page in it. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import type { Browser, Page } from "playwright-core";
 
-import type { Triple } from "../src/geometry.ts";
-import { voxelIndex } from "../src/geometry.ts";
+import { type Triple, voxelIndex } from "../src/geometry.ts";
 import { forEachRun } from "../src/rle.ts";
 import {
   BINARY, type Case, SCREENSHOTS, type Server, deepest, launch, maskPixels, openPage, reach, screenshot, serve, solved, study,
@@ -174,6 +173,43 @@ test("scribbles and polygons are marks like clicks", async (t) => {
   await solved(page);
   assert.ok((await maskPixels(page, canvas)) > 300, "polygon and click give a mask");
   await screenshot(page, "polygon");
+  assert.deepEqual(problems, []);
+  await page.context().close();
+});
+
+test("a newer click takes the place of the one in flight", async () => {
+  const { page, problems } = await openPage(browser, `${server.url}#image=${volume.id}`);
+  const { canvas, position } = await reach(page, volume.truth, 3, deepest(volume.truth, volume.label));
+  await canvas.click({ position });
+  await canvas.click({ position: { x: position.x + 5, y: position.y } });
+  await solved(page);
+  assert.equal(await marks(page), "2 + 0");
+  assert.equal(await page.getByRole("alert").textContent(), "");
+  assert.deepEqual(problems, []);
+  await page.context().close();
+});
+
+test("an upload becomes an image of the study, and opens", async (t) => {
+  if (!picture) return t.skip("NO PICTURE: lungsegdb is not there");
+  const { page, problems } = await openPage(browser, server.url);
+  const file = readdirSync(folder).find((name) => name.startsWith(`${picture}.`))!;
+  const buffer = readFileSync(join(folder, file));
+  await page.getByLabel("upload images").setInputFiles({ name: `uploaded${file.slice(picture.length)}`, mimeType: "application/octet-stream", buffer });
+  await page.locator(".title", { hasText: "uploaded" }).waitFor();
+  await page.locator('canvas[data-plane="image"]').waitFor();
+  // The window by its fields, and back.
+  const level = page.getByLabel("Level", { exact: true });
+  const suggested = await level.inputValue();
+  await level.fill("40");
+  await level.press("Enter");
+  assert.equal(await level.inputValue(), "40");
+  await page.getByRole("button", { name: "reset", exact: true }).click();
+  assert.equal(await level.inputValue(), suggested);
+  const dark = () => page.evaluate(() => document.documentElement.dataset.theme);
+  assert.equal(await dark(), "light");
+  await page.getByRole("button", { name: "theme: auto" }).click();
+  await page.getByRole("button", { name: "theme: light" }).click();
+  assert.equal(await dark(), "dark");
   assert.deepEqual(problems, []);
   await page.context().close();
 });

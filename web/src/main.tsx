@@ -23,7 +23,7 @@ function Page() {
   };
   return (
     <div class="page" onDragOver={(event) => event.preventDefault()} onDrop={drop}>
-      <a class="unseen skip" href="#views">Skip to the views</a>
+      <button class="unseen skip" onClick={() => document.querySelector<HTMLElement>("#views canvas")?.focus()}>Skip to the views</button>
       <TopBar />
       <ImageList />
       <ToolStrip />
