@@ -1,5 +1,5 @@
 /** The server's JSON API, typed. Every failure is an {@link ApiError} with a sentence, a hint and the request's id. */
-import type { Label, Request, Settings } from "./document.ts";
+import type { Label, Legend, Request, Settings } from "./document.ts";
 import { EventParser, type ServerEvent } from "./events.ts";
 import { gunzip } from "./nifti.ts";
 import type { Runs } from "./rle.ts";
@@ -74,7 +74,7 @@ export interface Progress {
 }
 
 export interface SavedLabels {
-  readonly labels: Readonly<Record<string, { readonly name: string; readonly colour: string }>>;
+  readonly labels: Legend;
   readonly runs: Runs;
 }
 

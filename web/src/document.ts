@@ -1,7 +1,7 @@
 /** What a person makes on one image. Everything in here is immutable and undoable; results of methods are kept beside it. */
 import { type BrushLayer, NO_BRUSH, forEachBrushed } from "./brush.ts";
 import type { Triple } from "./geometry.ts";
-import { type Runs, constantRuns, forEachRun } from "./rle.ts";
+import { type Runs, constantRuns, countRuns, forEachRun } from "./rle.ts";
 
 export interface Label {
   readonly value: number;
@@ -111,4 +111,26 @@ export function freeValue(labels: readonly Label[]): number {
 export function newLabel(labels: readonly Label[], name?: string): Label {
   const value = freeValue(labels);
   return { value, name: name ?? `label ${value}`, colour: COLOURS[(value - 1) % COLOURS.length]! };
+}
+
+/** The request becomes the newest: its label lies on top. */
+export function withRequest(requests: Document["requests"], label: number, request: Request): Document["requests"] {
+  const changed = new Map(requests);
+  changed.delete(label);
+  return changed.set(label, request);
+}
+
+/** Label names and colours, by value as text. */
+export type Legend = Readonly<Record<string, { readonly name: string; readonly colour: string }>>;
+
+/** Labels that the server knows, and those of a saved map, which win; every value of the map has a name. */
+export function mergeLabels(labels: readonly Label[], saved: { labels: Legend; runs: Runs } | null): Label[] {
+  const merged = new Map(labels.map((label) => [label.value, label]));
+  for (const [value, { name, colour }] of Object.entries(saved?.labels ?? {})) {
+    if (Number(value) !== 0) merged.set(Number(value), { value: Number(value), name, colour });
+  }
+  for (const value of countRuns(saved?.runs ?? []).keys()) {
+    if (!merged.has(value)) merged.set(value, { ...newLabel([...merged.values()]), value, name: `label ${value}` });
+  }
+  return [...merged.values()].sort((a, b) => a.value - b.value);
 }

@@ -4,7 +4,8 @@ import { type ReadonlySignal, type Signal, computed, signal } from "@preact/sign
 import type { Api, ImageInfo, Method, Progress, Result, SavedLabels } from "./api.ts";
 import { NO_BRUSH, Stroke, withoutLabel } from "./brush.ts";
 import {
-  type Document, type Label, type Marks, NO_MARKS, type Request, type Settings, compose, emptyDocument, hasMarks, newLabel, runnable,
+  type Document, type Label, type Marks, NO_MARKS, type Request, type Settings, compose, emptyDocument, hasMarks, mergeLabels, newLabel, runnable,
+  withRequest,
 } from "./document.ts";
 import { type Plane, type Triple, planesOf } from "./geometry.ts";
 import { History } from "./history.ts";
@@ -416,23 +417,4 @@ export class Session {
     this.abort?.abort();
     this.abort = null;
   }
-}
-
-/** The request becomes the newest: its label lies on top. */
-function withRequest(requests: ReadonlyMap<number, Request>, label: number, request: Request): ReadonlyMap<number, Request> {
-  const changed = new Map(requests);
-  changed.delete(label);
-  return changed.set(label, request);
-}
-
-/** Labels that the server knows, and those of a saved map, which win; every value of the map has a name. */
-function mergeLabels(labels: readonly Label[], saved: SavedLabels | null): Label[] {
-  const merged = new Map(labels.map((label) => [label.value, label]));
-  for (const [value, { name, colour }] of Object.entries(saved?.labels ?? {})) {
-    if (Number(value) !== 0) merged.set(Number(value), { value: Number(value), name, colour });
-  }
-  for (const value of countRuns(saved?.runs ?? []).keys()) {
-    if (!merged.has(value)) merged.set(value, { ...newLabel([...merged.values()]), value, name: `label ${value}` });
-  }
-  return [...merged.values()].sort((a, b) => a.value - b.value);
 }
