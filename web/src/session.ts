@@ -41,7 +41,8 @@ export class Session {
   readonly redoes = signal<string | null>(null);
   readonly result: ReadonlySignal<Result | null>;
   private readonly history: History<Document>;
-  private readonly saved: Signal<Document>;
+  /** What was saved: the document, and the results that it was made of. */
+  private readonly saved: Signal<{ document: Document; results: readonly (Result | undefined)[] }>;
   private readonly results = new WeakMap<Request, Result>();
   private readonly failed = new WeakSet<Request>();
   /** What is shown of a label until its newest request is answered: without it the mask would blink at every click. */
@@ -76,12 +77,13 @@ export class Session {
     if (loaded) checkRuns(loaded.runs, this.voxels);
     this.history = new History(loaded ? { ...start, base: loaded.runs } : start);
     this.document = signal(this.history.present);
-    this.saved = signal(this.history.present);
+    this.saved = signal({ document: this.history.present, results: [] });
     // Which label is active, and how a method is set, is no work that could be lost.
     this.unsaved = computed(() => {
-      const [now, then] = [this.document.value, this.saved.value];
+      this.answered.value;
+      const [now, then] = [this.document.value, this.saved.value.document];
       return now.base !== then.base || now.requests !== then.requests || now.brush !== then.brush || now.labels !== then.labels
-        || this.draft.value !== null;
+        || this.draft.value !== null || [...then.requests.values()].some((r, at) => this.results.get(r) !== this.saved.value.results[at]);
     });
     this.result = computed(() => {
       this.answered.value;
@@ -399,11 +401,26 @@ export class Session {
     return (this.volume.spacing[0] * this.volume.spacing[1] * this.volume.spacing[2]) / 1000;
   }
 
+  /** Saves what is shown; a solve in flight is waited for, because its sketch is not what a person wants to keep. */
   async save(): Promise<void> {
+    // Labels are solved one after the other.
+    while (this.solving.value) await this.idle();
     const document = this.document.value;
+    const results = [...document.requests.values()].map((request) => this.results.get(request));
     const labels = Object.fromEntries(document.labels.map(({ value, name, colour }) => [value, { name, colour }]));
     await this.api.save(this.image.id, FINAL, { labels, runs: encodeRuns(this.seg) });
-    this.saved.value = document;
+    this.saved.value = { document, results };
+  }
+
+  private idle(): Promise<void> {
+    return new Promise((done) => {
+      const stop = this.solving.subscribe((solving) => {
+        if (solving) return;
+        done();
+        // The first call comes before there is anything to stop.
+        queueMicrotask(() => stop());
+      });
+    });
   }
 
   /** Starts from saved labels instead of what is there; undoable like everything. */

@@ -171,6 +171,29 @@ test("what is saved is what is shown, and it is found again", async () => {
   assert.ok(!again.session.unsaved.value, "undone to what is saved");
 });
 
+test("a solve in flight is waited for before saving", async () => {
+  const { session, asked, stored } = open();
+  session.addClick([0, 0, 0], true);
+  asked[0]!.coarse(20);
+  const saving = session.save();
+  assert.equal(stored.length, 0);
+  await asked[0]!.answer(0);
+  await saving;
+  assert.deepEqual(stored[0]!.runs, [1, 1, 0, 23]);
+  assert.ok(!session.unsaved.value);
+});
+
+test("a result that comes after saving is unsaved", async () => {
+  const { session, asked, failures } = open();
+  session.addClick([0, 0, 0], true);
+  await asked[0]!.fail();
+  await session.save();
+  assert.ok(!session.unsaved.value);
+  failures[0]!.retry!();
+  await asked[1]!.answer(3);
+  assert.ok(session.unsaved.value);
+});
+
 test("a saved map of another size is refused", () => {
   assert.throws(() => open({ labels: {}, runs: [0, 23] }), /23 voxels, the image has 24/);
 });
