@@ -196,7 +196,13 @@ test("an upload becomes an image of the study, and opens", async (t) => {
   const buffer = readFileSync(join(folder, file));
   await page.getByLabel("upload images").setInputFiles({ name: `uploaded${file.slice(picture.length)}`, mimeType: "application/octet-stream", buffer });
   await page.locator(".title", { hasText: "uploaded" }).waitFor();
-  await page.locator('canvas[data-plane="image"]').waitFor();
+  const canvas = page.locator('canvas[data-plane="image"]');
+  await canvas.waitFor();
+  const box = (await canvas.boundingBox())!;
+  await canvas.click({ position: { x: box.width / 2 - 0.21 * box.height, y: box.height / 2 } });
+  // The panels show this image, not the one before.
+  const pixels = await solved(page);
+  assert.equal(await amount(page), `${pixels} px`);
   // The window by its fields, and back.
   const level = page.getByLabel("Level", { exact: true });
   const suggested = await level.inputValue();

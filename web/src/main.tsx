@@ -1,4 +1,4 @@
-import { render } from "preact";
+import { Fragment, render } from "preact";
 
 import { listenToKeys } from "./keys.ts";
 import { Help, Question } from "./panels/dialogs.tsx";
@@ -34,13 +34,14 @@ function Page() {
       </div>
       <aside class="panel" aria-label={panel.value === "train" ? "training" : "segmentation"}>
         {panel.value === "train" ? <TrainPanel /> : open && (
-          <>
+          // A panel belongs to one image: what it remembers ends with it.
+          <Fragment key={open.image.id}>
             <Labels session={open} />
-            <MethodPanel key={`method-${open.image.id}`} session={open} />
+            <MethodPanel session={open} />
             <ResultPanel session={open} />
             <Display session={open} />
-            <Saved key={`saved-${open.image.id}`} session={open} />
-          </>
+            <Saved session={open} />
+          </Fragment>
         )}
       </aside>
       <Status />
