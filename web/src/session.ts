@@ -1,0 +1,437 @@
+/** One open image: its voxels, the undoable document, results of methods, and the label map that follows from them. */
+import { type ReadonlySignal, type Signal, computed, signal } from "@preact/signals";
+
+import type { Api, ImageInfo, Method, Progress, Result, SavedLabels } from "./api.ts";
+import { NO_BRUSH, Stroke, withoutLabel } from "./brush.ts";
+import {
+  type Document, type Label, type Marks, NO_MARKS, type Request, type Settings, compose, emptyDocument, hasMarks, mergeLabels, newLabel, runnable,
+  withRequest,
+} from "./document.ts";
+import { type Plane, type Triple, planesOf } from "./geometry.ts";
+import { History } from "./history.ts";
+import type { Volume } from "./nifti.ts";
+import { type Runs, checkRuns, countRuns, encodeRuns } from "./rle.ts";
+
+/** The tag under which a person's labels are saved. */
+export const FINAL = "final";
+
+export interface Solve {
+  readonly label: number;
+  readonly request: Request;
+  readonly progress: Progress | null;
+  readonly coarse: boolean;
+}
+
+export class Session {
+  readonly voxels: number;
+  readonly planes: Plane[];
+  /** The label map that is shown and saved. Changed in place; `painted` counts the changes. */
+  readonly seg: Uint16Array;
+  readonly painted = signal(0);
+  /** Counts the changes that are done: not those within a stroke that goes on. */
+  readonly settled = signal(0);
+  readonly document: Signal<Document>;
+  readonly solving = signal<Solve | null>(null);
+  readonly cursor: Signal<Triple>;
+  readonly window: Signal<readonly [number, number]>;
+  /** A polygon that is not closed yet. */
+  readonly draft = signal<{ slice: number; points: (readonly [number, number])[] } | null>(null);
+  readonly unsaved: ReadonlySignal<boolean>;
+  readonly undoes = signal<string | null>(null);
+  readonly redoes = signal<string | null>(null);
+  readonly result: ReadonlySignal<Result | null>;
+  private readonly history: History<Document>;
+  /** What was saved: the document, and the results that it was made of. */
+  private readonly saved: Signal<{ document: Document; results: readonly (Result | undefined)[] }>;
+  private readonly results = new WeakMap<Request, Result>();
+  private readonly failed = new WeakSet<Request>();
+  /** What is shown of a label until its newest request is answered: without it the mask would blink at every click. */
+  private readonly shown = new Map<number, Runs>();
+  private readonly answered = signal(0);
+  private abort: AbortController | null = null;
+
+  constructor(
+    private readonly api: Api,
+    readonly image: ImageInfo,
+    readonly volume: Volume,
+    /** Asked each time: a training that ends brings a new one. */
+    private readonly methods: () => readonly Method[],
+    labels: readonly Label[],
+    loaded: SavedLabels | null,
+    /** The document of the image before: its method and settings go on. */
+    previous: Document | null,
+    private readonly onError: (problem: unknown, retry?: () => void) => void,
+  ) {
+    const size = volume.size;
+    this.voxels = size[0] * size[1] * size[2];
+    this.planes = planesOf(volume.affine, image.dimension);
+    this.seg = new Uint16Array(this.voxels);
+    this.cursor = signal<Triple>([size[0] >> 1, size[1] >> 1, size[2] >> 1]);
+    this.window = signal(image.window);
+    const fits = (m: Method) => m.dimensions.includes(image.dimension);
+    const usable = methods().find((m) => m.name === previous?.method && fits(m)) ?? methods().find(fits) ?? methods()[0];
+    const known = mergeLabels(labels, loaded);
+    const empty = emptyDocument(this.voxels, known.length > 0 ? known : [newLabel([], "object")], usable?.name ?? "");
+    const active = empty.labels.some((label) => label.value === previous?.active) ? previous!.active : empty.active;
+    const start = { ...empty, active, settings: previous?.settings ?? {}, slicewise: previous?.slicewise ?? false };
+    if (loaded) checkRuns(loaded.runs, this.voxels);
+    this.history = new History(loaded ? { ...start, base: loaded.runs } : start);
+    this.document = signal(this.history.present);
+    this.saved = signal({ document: this.history.present, results: [] });
+    // Which label is active, and how a method is set, is no work that could be lost.
+    this.unsaved = computed(() => {
+      this.answered.value;
+      const [now, then] = [this.document.value, this.saved.value.document];
+      return now.base !== then.base || now.requests !== then.requests || now.brush !== then.brush || now.labels !== then.labels
+        || this.draft.value !== null || [...then.requests.values()].some((r, at) => this.results.get(r) !== this.saved.value.results[at]);
+    });
+    this.result = computed(() => {
+      this.answered.value;
+      const request = this.document.value.requests.get(this.document.value.active);
+      return request ? (this.results.get(request) ?? null) : null;
+    });
+    this.repaint();
+  }
+
+  get method(): Method | null {
+    return this.methods().find((m) => m.name === this.document.value.method) ?? null;
+  }
+
+  /** Whether methods get one slice: because the person wants it, or because the method knows no volumes. */
+  get oneSlice(): boolean {
+    return this.image.dimension === 3 && (this.document.value.slicewise || !(this.method?.dimensions.includes(3) ?? true));
+  }
+
+  get marks(): Marks {
+    const { requests, active } = this.document.value;
+    return requests.get(active)?.marks ?? NO_MARKS;
+  }
+
+  // ---- marks ----
+
+  addClick(voxel: Triple, foreground: boolean): void {
+    const same = (other: Triple) => other.every((index, axis) => index === voxel[axis]);
+    this.mark(voxel[2], foreground ? "object click" : "background click", (marks) => {
+      // A voxel is inside or outside: the newer click at the same place replaces the older one.
+      const kept = { foreground: marks.foreground.filter((v) => !same(v)), background: marks.background.filter((v) => !same(v)) };
+      const key = foreground ? "foreground" : "background";
+      return { ...marks, ...kept, [key]: [...kept[key], voxel] };
+    });
+  }
+
+  addScribble(points: readonly Triple[], foreground: boolean): void {
+    if (points.length === 0) return;
+    this.mark(points[0]![2], foreground ? "object scribble" : "background scribble", (marks) => ({
+      ...marks, scribbles: [...marks.scribbles, { foreground, points }],
+    }));
+  }
+
+  addPolygonPoint(slice: number, point: readonly [number, number]): void {
+    const draft = this.draft.value;
+    this.draft.value = draft && draft.slice === slice ? { slice, points: [...draft.points, point] } : { slice, points: [point] };
+  }
+
+  closePolygon(): boolean {
+    const draft = this.draft.value;
+    if (!draft || draft.points.length < 3) return false;
+    this.draft.value = null;
+    this.mark(draft.slice, "polygon", (marks) => ({ ...marks, polygon: draft }));
+    return true;
+  }
+
+  /** Runs a method that needs no marks, or one that learns from a labelled image. */
+  run(support?: Request["support"]): void {
+    const document = this.document.value;
+    const request: Request = {
+      method: document.method, settings: this.settings(document), marks: NO_MARKS, asked: true,
+      ...(support ? { support } : {}), ...(this.oneSlice ? { slice: this.cursor.value[2] } : {}),
+    };
+    this.push({ ...document, requests: withRequest(document.requests, document.active, request) }, `run of ${document.method}`);
+  }
+
+  private mark(slice: number, what: string, change: (marks: Marks) => Marks): void {
+    let document = this.document.value;
+    const previous = document.requests.get(document.active);
+    const slicewise = this.oneSlice;
+    // Slice by slice, what was found on another slice is kept before this one begins.
+    if (previous && slicewise !== (previous.slice !== undefined) || (slicewise && previous && previous.slice !== slice)) {
+      document = this.kept(document, document.active);
+    }
+    const request: Request = {
+      method: document.method, settings: this.settings(document),
+      marks: change(document.requests.get(document.active)?.marks ?? NO_MARKS),
+      ...(slicewise ? { slice } : {}),
+    };
+    this.push({ ...document, requests: withRequest(document.requests, document.active, request) }, what);
+  }
+
+  private settings(document: Document): Settings {
+    return document.settings[document.method] ?? {};
+  }
+
+  // ---- methods ----
+
+  setMethod(method: string): void {
+    this.reask({ ...this.document.value, method }, `method ${method}`);
+  }
+
+  setSetting(key: string, value: number | boolean | string | undefined): void {
+    const document = this.document.value;
+    const { [key]: _, ...others } = this.settings(document) as Record<string, number | boolean | string>;
+    const settings = value === undefined ? others : { ...others, [key]: value };
+    this.reask({ ...document, settings: { ...document.settings, [document.method]: settings } }, `setting ${key}`);
+  }
+
+  setSlicewise(slicewise: boolean): void {
+    const document = this.document.value;
+    // Clicks in a volume cannot become clicks on one slice: what they gave is kept.
+    this.push({ ...this.kept(document, document.active), slicewise }, slicewise ? "slice by slice" : "whole volume");
+  }
+
+  /** The marks of the active label are put to a changed method. */
+  private reask(document: Document, what: string): void {
+    const previous = document.requests.get(document.active);
+    const known = this.methods().find((m) => m.name === document.method);
+    if (!previous || !hasMarks(previous.marks) || !known?.marks.includes("clicks")) return this.push(document, what);
+    const request: Request = { method: document.method, settings: this.settings(document), marks: previous.marks,
+      ...(previous.slice !== undefined ? { slice: previous.slice } : {}) };
+    this.push({ ...document, requests: withRequest(document.requests, document.active, request) }, what);
+  }
+
+  // ---- labels ----
+
+  select(active: number): void {
+    if (this.document.value.active === active || !this.document.value.labels.some((label) => label.value === active)) return;
+    this.history.replace({ ...this.document.value, active });
+    this.changed();
+  }
+
+  addLabel(): void {
+    const label = newLabel(this.document.value.labels);
+    this.push({ ...this.document.value, labels: [...this.document.value.labels, label], active: label.value }, `new ${label.name}`);
+  }
+
+  editLabel(changed: Label): void {
+    const labels = this.document.value.labels.map((label) => (label.value === changed.value ? changed : label));
+    this.push({ ...this.document.value, labels }, `change of ${changed.name}`);
+  }
+
+  removeLabel(value: number): void {
+    const cleared = this.cleared(this.document.value, value);
+    const labels = cleared.labels.filter((label) => label.value !== value);
+    if (labels.length === 0) return;
+    const active = cleared.active === value ? labels[0]!.value : cleared.active;
+    this.push({ ...cleared, labels, active }, "removal of a label");
+  }
+
+  clearLabel(value: number): void {
+    this.push(this.cleared(this.document.value, value), "clearing of a label");
+  }
+
+  private cleared(document: Document, value: number): Document {
+    const base = new Uint16Array(this.voxels);
+    compose({ ...document, requests: new Map(), brush: NO_BRUSH }, () => null, base);
+    for (let at = 0; at < base.length; at++) if (base[at] === value) base[at] = 0;
+    const requests = new Map(document.requests);
+    requests.delete(value);
+    return { ...document, base: encodeRuns(base), requests, brush: withoutLabel(document.brush, value) };
+  }
+
+  /** Keeps what is shown, so that the next marks begin another object of the same label. */
+  keep(): void {
+    const document = this.document.value;
+    if (!document.requests.has(document.active)) return;
+    this.push(this.kept(document, document.active), "keep");
+  }
+
+  private kept(document: Document, label: number): Document {
+    const request = document.requests.get(label);
+    if (!request) return document;
+    const requests = new Map(document.requests);
+    requests.delete(label);
+    const base = new Uint16Array(this.voxels);
+    const alone = { ...document, requests: new Map([[label, request]]), brush: NO_BRUSH };
+    compose(alone, (of, asked) => this.runsOf(of, asked), base);
+    return { ...document, requests, base: encodeRuns(base) };
+  }
+
+  // ---- brush ----
+
+  beginStroke(): Stroke {
+    return new Stroke(this.document.value.brush);
+  }
+
+  endStroke(stroke: Stroke, what: string): void {
+    if (stroke.changed) this.push({ ...this.document.value, brush: stroke.layer() }, what);
+  }
+
+  // ---- history ----
+
+  undo(): string | null {
+    const draft = this.draft.value;
+    if (draft) {
+      const points = draft.points.slice(0, -1);
+      this.draft.value = points.length > 0 ? { ...draft, points } : null;
+      return "corner of the polygon";
+    }
+    return this.stepped(this.history.undo());
+  }
+
+  redo(): string | null {
+    return this.stepped(this.history.redo());
+  }
+
+  private stepped(what: string | null): string | null {
+    if (what !== null) this.changed();
+    return what;
+  }
+
+  private push(document: Document, what: string): void {
+    this.history.push(document, what);
+    this.changed();
+  }
+
+  private changed(): void {
+    this.document.value = this.history.present;
+    this.undoes.value = this.history.undoes;
+    this.redoes.value = this.history.redoes;
+    this.repaint();
+    this.solve();
+  }
+
+  // ---- results ----
+
+  /** Asks for the results that are missing, the active label's first. What is in flight and no longer wanted is ended. */
+  private solve(): void {
+    const { requests, active } = this.document.value;
+    const inFlight = this.solving.value;
+    const wanted = (label: number, request: Request) =>
+      runnable(request) && !this.results.has(request) && !this.failed.has(request) ? { label, request } : null;
+    const now = requests.get(active);
+    const next = (now && wanted(active, now))
+      ?? [...requests].map(([label, request]) => wanted(label, request)).find((found) => found !== null) ?? null;
+    if (inFlight && next?.request === inFlight.request) return;
+    this.abort?.abort();
+    this.abort = null;
+    this.solving.value = null;
+    if (next) void this.ask(next.label, next.request);
+  }
+
+  private async ask(label: number, request: Request): Promise<void> {
+    const abort = new AbortController();
+    this.abort = abort;
+    this.solving.value = { label, request, progress: null, coarse: false };
+    const live = () => this.abort === abort;
+    try {
+      const result = await this.api.segment(
+        this.image.id, request,
+        (progress) => {
+          if (live()) this.solving.value = { ...this.solving.value!, progress };
+        },
+        (coarse) => {
+          if (!live()) return;
+          checkRuns(coarse.runs, this.voxels);
+          this.shown.set(label, coarse.runs);
+          this.solving.value = { ...this.solving.value!, coarse: true };
+          this.repaint();
+        },
+        abort.signal,
+      );
+      checkRuns(result.runs, this.voxels);
+      // Also an answer that nobody waits for any more is kept: redo may come back to its marks.
+      this.results.set(request, result);
+    } catch (problem) {
+      if (!live()) return;
+      this.failed.add(request);
+      this.onError(problem, () => {
+        this.failed.delete(request);
+        this.solve();
+      });
+    }
+    if (!live()) return;
+    this.abort = null;
+    this.solving.value = null;
+    this.answered.value++;
+    this.nameLabels(request);
+    this.repaint();
+    this.solve();
+  }
+
+  /** Gives names to labels that only a trained model knows. */
+  private nameLabels(request: Request): void {
+    const result = this.results.get(request);
+    if (!result || !request.asked || request.support) return;
+    const labels = [...this.document.value.labels];
+    for (const value of countRuns(result.runs).keys()) {
+      if (!labels.some((label) => label.value === value)) labels.push({ ...newLabel(labels), value, name: `label ${value}` });
+    }
+    if (labels.length !== this.document.value.labels.length) this.push({ ...this.document.value, labels }, "labels of the model");
+  }
+
+  private runsOf(label: number, request: Request): Runs | null {
+    const result = this.results.get(request);
+    if (result) return result.runs;
+    if (!runnable(request)) return null;
+    return this.shown.get(label) ?? null;
+  }
+
+  /** Paints the label map anew from the document. */
+  repaint(): void {
+    const { requests } = this.document.value;
+    for (const label of this.shown.keys()) if (!requests.has(label)) this.shown.delete(label);
+    for (const [label, request] of requests) {
+      const result = this.results.get(request);
+      if (result) this.shown.set(label, result.runs);
+    }
+    compose(this.document.value, (label, request) => this.runsOf(label, request), this.seg);
+    this.painted.value++;
+    this.settled.value++;
+  }
+
+  // ---- saving ----
+
+  /** Voxels of every label. */
+  counts(): Map<number, number> {
+    const counts = new Map<number, number>();
+    for (const value of this.seg) if (value !== 0) counts.set(value, (counts.get(value) ?? 0) + 1);
+    return counts;
+  }
+
+  get voxelMillilitres(): number {
+    return (this.volume.spacing[0] * this.volume.spacing[1] * this.volume.spacing[2]) / 1000;
+  }
+
+  /** Saves what is shown; a solve in flight is waited for, because its sketch is not what a person wants to keep. */
+  async save(): Promise<void> {
+    // Labels are solved one after the other.
+    while (this.solving.value) await this.idle();
+    const document = this.document.value;
+    const results = [...document.requests.values()].map((request) => this.results.get(request));
+    const labels = Object.fromEntries(document.labels.map(({ value, name, colour }) => [value, { name, colour }]));
+    await this.api.save(this.image.id, FINAL, { labels, runs: encodeRuns(this.seg) });
+    this.saved.value = { document, results };
+  }
+
+  private idle(): Promise<void> {
+    return new Promise((done) => {
+      const stop = this.solving.subscribe((solving) => {
+        if (solving) return;
+        done();
+        // The first call comes before there is anything to stop.
+        queueMicrotask(() => stop());
+      });
+    });
+  }
+
+  /** Starts from saved labels instead of what is there; undoable like everything. */
+  load(saved: SavedLabels, what: string): void {
+    checkRuns(saved.runs, this.voxels);
+    const labels = mergeLabels(this.document.value.labels, saved);
+    this.push({ ...this.document.value, labels, base: saved.runs, requests: new Map(), brush: NO_BRUSH }, what);
+  }
+
+  close(): void {
+    this.abort?.abort();
+    this.abort = null;
+  }
+}

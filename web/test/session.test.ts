@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import type { Api, ImageInfo, Method, Result, SavedLabels } from "../src/api.ts";
+import type { Request } from "../src/document.ts";
+import type { Volume } from "../src/nifti.ts";
+import { Session } from "../src/session.ts";
+
+const SIZE = [4, 3, 2] as const;
+const VOXELS = 24;
+const METHODS = [
+  { name: "tv", summary: "", dimensions: [2, 3], marks: ["clicks"], model: false, settings: [] },
+  { name: "flat", summary: "", dimensions: [2], marks: ["clicks"], model: false, settings: [] },
+] satisfies Method[];
+
+/** A server in the test's hand: requests wait until the test answers them. */
+function open(saved: SavedLabels | null = null) {
+  const asked: { request: Request; signal: AbortSignal; coarse(voxel: number): void; answer(...voxels: number[]): Promise<void>; fail(): Promise<void> }[] = [];
+  const stored: SavedLabels[] = [];
+  const failures: { problem: unknown; retry: (() => void) | undefined }[] = [];
+  const result = (voxels: number[], coarse: boolean): Result => ({
+    runs: Array.from({ length: VOXELS }, (_, at) => [Number(voxels.includes(at)), 1]).flat(),
+    voxels: voxels.length, volume_ml: 0, seconds: 0, trace: [], stopped: "", warm: true, coarse,
+  });
+  const settle = () => new Promise<void>((done) => setImmediate(done));
+  const api = {
+    segment: (_: string, request: Request, __: unknown, onCoarse: (found: Result) => void, signal: AbortSignal) =>
+      new Promise<Result>((resolve, reject) => {
+        signal.addEventListener("abort", () => reject(new DOMException("", "AbortError")));
+        asked.push({
+          request, signal,
+          coarse: (voxel) => onCoarse(result([voxel], true)),
+          answer: async (...voxels) => (resolve(result(voxels, false)), settle()),
+          fail: async () => (reject(new Error("no memory")), settle()),
+        });
+      }),
+    save: (_: string, __: string, labels: SavedLabels) => (stored.push(labels), Promise.resolve()),
+  } as unknown as Api;
+  const image = { id: "a", name: "a", size: SIZE, spacing: [1, 1, 1], channels: 1, dimension: 3, range: [0, 1], window: [0, 1] } as unknown as ImageInfo;
+  const volume: Volume = {
+    size: SIZE, spacing: [1, 1, 1], affine: [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]], samples: new Uint8Array(VOXELS), channels: 1,
+    slope: 1, intercept: 0, file: new ArrayBuffer(0),
+  };
+  const labels = [{ value: 1, name: "liver", colour: "#ff0000" }, { value: 2, name: "spleen", colour: "#00ff00" }];
+  const session = new Session(api, image, volume, () => METHODS, labels, saved, null, (problem, retry) => failures.push({ problem, retry }));
+  const shown = (value: number) => [...session.seg].flatMap((label, at) => (label === value ? [at] : []));
+  return { session, asked, stored, failures, shown };
+}
+
+test("undo and redo show results again without asking for them", async () => {
+  const { session, asked, shown } = open();
+  session.addClick([0, 0, 0], true);
+  await asked[0]!.answer(0, 1);
+  session.addClick([3, 0, 0], false);
+  assert.deepEqual(shown(1), [0, 1], "the mask stays until the new one is there");
+  await asked[1]!.answer(0);
+  assert.deepEqual(shown(1), [0]);
+  assert.equal(session.undo(), "background click");
+  assert.deepEqual(shown(1), [0, 1]);
+  session.undo();
+  assert.deepEqual(shown(1), []);
+  session.redo();
+  session.redo();
+  assert.deepEqual(shown(1), [0]);
+  assert.equal(asked.length, 2);
+});
+
+test("a newer click ends the solve in flight, and a coarse mask is shown first", async () => {
+  const { session, asked, shown, failures } = open();
+  session.addClick([0, 0, 0], true);
+  asked[0]!.coarse(5);
+  assert.deepEqual(shown(1), [5]);
+  session.addClick([1, 0, 0], true);
+  assert.ok(asked[0]!.signal.aborted);
+  assert.deepEqual(asked[1]!.request.marks.foreground, [[0, 0, 0], [1, 0, 0]]);
+  await asked[1]!.answer(7);
+  assert.deepEqual(shown(1), [7]);
+  assert.equal(session.solving.value, null);
+  assert.deepEqual(failures, []);
+});
+
+test("a failure keeps the marks and can be tried again", async () => {
+  const { session, asked, shown, failures } = open();
+  session.addClick([0, 0, 0], true);
+  await asked[0]!.fail();
+  assert.equal(failures.length, 1);
+  assert.equal(session.marks.foreground.length, 1);
+  assert.equal(asked.length, 1, "what failed is not asked again by itself");
+  failures[0]!.retry!();
+  await asked[1]!.answer(3);
+  assert.deepEqual(shown(1), [3]);
+});
+
+test("corrections by brush outlive the next result, and are undone as one stroke", async () => {
+  const { session, asked, shown } = open();
+  session.addClick([0, 0, 0], true);
+  await asked[0]!.answer(0, 1, 2);
+  const stroke = session.beginStroke();
+  stroke.set(2, 1);
+  stroke.set(9, 2);
+  session.endStroke(stroke, "stroke");
+  assert.deepEqual(shown(1), [0, 1, 9]);
+  session.addClick([1, 0, 0], true);
+  await asked[1]!.answer(1, 2, 3);
+  assert.deepEqual(shown(1), [1, 3, 9]);
+  session.undo();
+  assert.equal(session.undo(), "stroke");
+  assert.deepEqual(shown(1), [0, 1, 2]);
+});
+
+test("labels have results of their own, the newer lies on top", async () => {
+  const { session, asked, shown } = open();
+  session.addClick([0, 0, 0], true);
+  await asked[0]!.answer(0, 1);
+  session.select(2);
+  session.addClick([1, 0, 0], true);
+  await asked[1]!.answer(1, 2);
+  assert.deepEqual([shown(1), shown(2)], [[0], [1, 2]]);
+  session.removeLabel(2);
+  assert.deepEqual([shown(1), shown(2)], [[0, 1], []]);
+  assert.deepEqual(session.document.value.labels.map((label) => label.name), ["liver"]);
+  session.undo();
+  assert.deepEqual([shown(1), shown(2)], [[0], [1, 2]]);
+});
+
+test("slice by slice, what was found on one slice stays while another is marked", async () => {
+  const { session, asked, shown } = open();
+  session.setMethod("flat");
+  assert.ok(session.oneSlice);
+  session.addClick([0, 0, 0], true);
+  assert.equal(asked[0]!.request.slice, 0);
+  await asked[0]!.answer(0, 1);
+  session.addClick([0, 0, 1], true);
+  assert.equal(asked[1]!.request.slice, 1);
+  assert.deepEqual(asked[1]!.request.marks.foreground, [[0, 0, 1]]);
+  await asked[1]!.answer(12);
+  assert.deepEqual(shown(1), [0, 1, 12]);
+});
+
+test("a changed method or setting puts the same marks to it", async () => {
+  const { session, asked, shown } = open();
+  session.addClick([0, 0, 0], true);
+  await asked[0]!.answer(0);
+  session.setSetting("lambda", 3);
+  assert.deepEqual(asked[1]!.request.settings, { lambda: 3 });
+  await asked[1]!.answer(0, 1);
+  session.undo();
+  assert.deepEqual(shown(1), [0]);
+  assert.deepEqual(session.document.value.settings.tv ?? {}, {});
+});
+
+test("what is saved is what is shown, and it is found again", async () => {
+  const { session, asked, stored } = open();
+  session.addClick([0, 0, 0], true);
+  await asked[0]!.answer(0, 1);
+  assert.ok(session.unsaved.value);
+  await session.save();
+  assert.ok(!session.unsaved.value);
+  session.select(2);
+  assert.ok(!session.unsaved.value, "the choice of a label is no work");
+  assert.deepEqual(stored[0]!.runs, [1, 2, 0, 22]);
+  assert.equal(stored[0]!.labels["1"]!.name, "liver");
+  const again = open(stored[0]);
+  assert.deepEqual(again.shown(1), [0, 1]);
+  assert.ok(!again.session.unsaved.value);
+  again.session.clearLabel(1);
+  assert.deepEqual(again.shown(1), []);
+  assert.ok(again.session.unsaved.value);
+  again.session.undo();
+  assert.deepEqual(again.shown(1), [0, 1]);
+  assert.ok(!again.session.unsaved.value, "undone to what is saved");
+});
+
+test("a solve in flight is waited for before saving", async () => {
+  const { session, asked, stored } = open();
+  session.addClick([0, 0, 0], true);
+  asked[0]!.coarse(20);
+  const saving = session.save();
+  assert.equal(stored.length, 0);
+  await asked[0]!.answer(0);
+  await saving;
+  assert.deepEqual(stored[0]!.runs, [1, 1, 0, 23]);
+  assert.ok(!session.unsaved.value);
+});
+
+test("a result that comes after saving is unsaved", async () => {
+  const { session, asked, failures } = open();
+  session.addClick([0, 0, 0], true);
+  await asked[0]!.fail();
+  await session.save();
+  assert.ok(!session.unsaved.value);
+  failures[0]!.retry!();
+  await asked[1]!.answer(3);
+  assert.ok(session.unsaved.value);
+});
+
+test("a saved map of another size is refused", () => {
+  assert.throws(() => open({ labels: {}, runs: [0, 23] }), /23 voxels, the image has 24/);
+});
