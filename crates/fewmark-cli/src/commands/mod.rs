@@ -13,5 +13,6 @@ pub(crate) mod networks;
 pub(crate) mod predict;
 pub(crate) mod runs;
 pub(crate) mod segment;
+pub(crate) mod serve;
 pub(crate) mod superpixels;
 pub(crate) mod train;
