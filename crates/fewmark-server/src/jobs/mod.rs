@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::app::App;
 use crate::clock;
 use crate::error::Problem;
-pub(crate) use job::{Job, Point, State};
+pub(crate) use job::{Job, State};
 use job::{NOTES, Notes};
 
 /// The longest name of a training.

@@ -1,9 +1,7 @@
 //! What must not be lost when things go wrong.
 
-mod support;
-
 use serde_json::{Value, json};
-use support::{MIDDLE, Part, Running, study};
+use crate::support::{MIDDLE, Part, Running, study};
 
 const VOXELS: u64 = 40 * 36 * 14;
 
@@ -155,7 +153,7 @@ fn a_client_that_leaves_gives_the_work_up() {
     use std::io::Write as _;
     let folder = study();
     let geometry = fewmark::Geometry::unit(fewmark::Dimension::Three, [96, 96, 96]).unwrap();
-    fewmark::image::write_image(folder.path().join("large.nii.gz"), &support::ball(geometry)).unwrap();
+    fewmark::image::write_image(folder.path().join("large.nii.gz"), &crate::support::ball(geometry)).unwrap();
     let server = Running::start(folder.path());
     let endless = json!({ "method": "tv", "settings": { "tolerance": 0, "max_iterations": 100_000_000u64 }, "marks": { "foreground": [[48, 48, 48]] } }).to_string();
     // As many as there are workers: were they not given up, nobody would be served again.

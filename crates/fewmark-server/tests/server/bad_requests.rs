@@ -1,9 +1,7 @@
 //! Requests that cannot be answered get a status, a sentence and a number, never a panic, a hang or a path of this machine.
 
-mod support;
-
 use serde_json::json;
-use support::{BOUNDARY, Part, Running, form, study};
+use crate::support::{BOUNDARY, Part, Running, form, study};
 
 /// Method, path, headers, body, and the status that it has to get.
 type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8], u16);

@@ -1,12 +1,10 @@
 //! The call sequences of 3D Slicer's module, as its client sends them.
 
-mod support;
-
 use fewmark::Geometry;
 use fewmark::image::{SampleType, encode, read_image};
 use fewmark::{Image, LabelMap};
 use serde_json::{Value, json};
-use support::{CORNER, MIDDLE, Part, Running, read, study};
+use crate::support::{CORNER, MIDDLE, Part, Running, read, study};
 
 /// The orientation fields of a NIfTI-1 header, as bytes.
 fn orientation(file: &[u8]) -> Vec<u8> {

@@ -1,11 +1,9 @@
 //! Our own interface: every route of `openapi.json` answers as it is described, and what the page builds on holds.
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use support::{CORNER, MIDDLE, Part, Reply, Running, study};
+use crate::support::{CORNER, MIDDLE, Part, Reply, Running, study};
 
 /// What is wrong with a value by a schema of the description, if something is.
 fn check(document: &Value, schema: &Value, value: &Value, place: &str) -> Result<(), String> {
@@ -226,7 +224,7 @@ fn a_newer_click_supersedes_the_one_in_flight() {
     let folder = study();
     // A volume on which the solver, asked for more than single precision can give, is busy until it is stopped.
     let geometry = fewmark::Geometry::unit(fewmark::Dimension::Three, [96, 96, 96]).unwrap();
-    fewmark::image::write_image(folder.path().join("large.nii.gz"), &support::ball(geometry)).unwrap();
+    fewmark::image::write_image(folder.path().join("large.nii.gz"), &crate::support::ball(geometry)).unwrap();
     let server = Running::start(folder.path());
     let endless = json!({ "method": "tv", "settings": { "tolerance": 0, "max_iterations": 100_000_000u64 }, "marks": { "foreground": [[48, 48, 48]] } });
     let send = |client: &str, body: &Value| {
@@ -249,7 +247,7 @@ fn a_newer_click_supersedes_the_one_in_flight() {
 fn a_listener_hears_of_steps_and_of_a_coarse_answer_first() {
     let folder = study();
     let geometry = fewmark::Geometry::unit(fewmark::Dimension::Three, [96, 80, 64]).unwrap();
-    fewmark::image::write_image(folder.path().join("large.nii.gz"), &support::ball(geometry)).unwrap();
+    fewmark::image::write_image(folder.path().join("large.nii.gz"), &crate::support::ball(geometry)).unwrap();
     let server = Running::start(folder.path());
     let body = json!({ "method": "tv", "marks": { "foreground": [[48, 40, 32]] } }).to_string();
     let reply = server.send("POST", "/api/images/large/segment", &[("accept", "text/event-stream")], body.as_bytes()).ok();
