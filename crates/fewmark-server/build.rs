@@ -84,7 +84,11 @@ fn npm(folder: &Path, arguments: &[&str]) -> Result<(), String> {
             let text = [output.stdout, output.stderr].concat();
             let text = String::from_utf8_lossy(&text);
             let last: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).rev().take(3).collect();
-            Err(format!("npm {} failed: {}", arguments.join(" "), last.into_iter().rev().collect::<Vec<_>>().join(" | ")))
+            Err(format!(
+                "npm {} failed: {}",
+                arguments.join(" "),
+                last.into_iter().rev().collect::<Vec<_>>().join(" | ")
+            ))
         }
         Err(e) => Err(format!("npm {}: {e}", arguments.join(" "))),
     }

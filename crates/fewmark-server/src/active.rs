@@ -41,7 +41,8 @@ impl Strategy {
     pub(crate) fn named(name: &str) -> Result<Self, Problem> {
         let found = Self::ALL.iter().find(|(known, ..)| *known == name).map(|(_, strategy, _)| *strategy);
         found.ok_or_else(|| {
-            Problem::missing(format!("there is no strategy {name:?}")).hint("the strategies are first, random and uncertain")
+            Problem::missing(format!("there is no strategy {name:?}"))
+                .hint("the strategies are first, random and uncertain")
         })
     }
 }
@@ -122,9 +123,9 @@ fn least_sure(app: &App, model: &Model, open: Vec<ImageFile>) -> Result<Chosen, 
 /// bits; for a method without probabilities, the share of voxels that lie at the border of two labels.
 fn uncertainty(app: &App, model: &Model, image: &ImageFile) -> Result<f64, Problem> {
     let (_, decoded) = load(app, &image.path)?;
-    let found = model.method.segment_again(&decoded.image, &Marks::default(), &mut Warm::default(), &mut |_| {
-        ControlFlow::Continue(())
-    })?;
+    let found = model
+        .method
+        .segment_again(&decoded.image, &Marks::default(), &mut Warm::default(), &mut |_| ControlFlow::Continue(()))?;
     Ok(match &found.probability {
         Some(probability) => mean_entropy(probability.samples()),
         None => {

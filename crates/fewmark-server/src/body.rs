@@ -23,7 +23,8 @@ fn chunks(body: Body, patience: Duration) -> impl Stream<Item = Result<Bytes, Pr
         loop {
             let frame = match tokio::time::timeout(patience, body.frame()).await {
                 Err(_) => {
-                    let slow = Problem::new(StatusCode::REQUEST_TIMEOUT, "the body of the request did not come in time");
+                    let slow =
+                        Problem::new(StatusCode::REQUEST_TIMEOUT, "the body of the request did not come in time");
                     return Some((Err(slow), None));
                 }
                 Ok(None) => return None,
@@ -128,7 +129,10 @@ impl Form {
     pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Self, Problem> {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
         if !kind.to_ascii_lowercase().starts_with("multipart/form-data") {
-            return Ok(Self { texts: urlencoded(kind, &read(app, body, LONGEST_TEXT as u64).await?), files: Vec::new() });
+            return Ok(Self {
+                texts: urlencoded(kind, &read(app, body, LONGEST_TEXT as u64).await?),
+                files: Vec::new(),
+            });
         }
         let boundary = multer::parse_boundary(kind).map_err(|e| Problem::malformed(format!("the form: {e}")))?;
         let stream = chunks(body, app.config.patience).map(|chunk| chunk.map_err(Carried));
@@ -150,7 +154,10 @@ impl Form {
                 let mut text = Vec::new();
                 while let Some(chunk) = part.chunk().await.map_err(of_form)? {
                     if text.len() + chunk.len() > LONGEST_TEXT {
-                        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the form's field {field:?} is too long")));
+                        return Err(Problem::new(
+                            StatusCode::PAYLOAD_TOO_LARGE,
+                            format!("the form's field {field:?} is too long"),
+                        ));
                     }
                     text.extend_from_slice(&chunk);
                 }

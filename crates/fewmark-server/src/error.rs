@@ -41,8 +41,11 @@ impl Problem {
 
     /// A fault of the program.
     pub(crate) fn bug() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed at this request, which is a fault of the program")
-            .hint("please report it with the request's number and the lines of the log")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the server failed at this request, which is a fault of the program",
+        )
+        .hint("please report it with the request's number and the lines of the log")
     }
 
     /// The same problem under the name that the client gave its file.

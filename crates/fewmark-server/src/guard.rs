@@ -59,7 +59,8 @@ fn problem_response(problem: Problem) -> Response {
 /// Numbers of requests: different from those of another run of the server.
 fn next_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    static RUN: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| crate::random::hex(&crate::random::bytes::<3>()));
+    static RUN: std::sync::LazyLock<String> =
+        std::sync::LazyLock::new(|| crate::random::hex(&crate::random::bytes::<3>()));
     format!("{}-{}", *RUN, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
@@ -72,15 +73,18 @@ fn check(app: &App, headers: &HeaderMap, method: &Method, uri: &Uri) -> Result<(
         return Ok(());
     }
     match &app.config.token {
-        Some(token) if !brings(headers, token) => Err(Problem::new(StatusCode::UNAUTHORIZED, "the token is missing or wrong")
-            .hint("send the header `Authorization: Bearer TOKEN` with the token that the server was started with")),
+        Some(token) if !brings(headers, token) => {
+            Err(Problem::new(StatusCode::UNAUTHORIZED, "the token is missing or wrong")
+                .hint("send the header `Authorization: Bearer TOKEN` with the token that the server was started with"))
+        }
         _ => Ok(()),
     }
 }
 
 /// What anybody may see: the page itself, which then asks for the token, and whether there is one.
 fn is_open(path: &str) -> bool {
-    matches!(path, "/health" | "/openapi.json" | "/auth" | "/auth/" | "/auth/token" | "/docs") || crate::page::is_part(path)
+    matches!(path, "/health" | "/openapi.json" | "/auth" | "/auth/" | "/auth/token" | "/docs")
+        || crate::page::is_part(path)
 }
 
 fn brings(headers: &HeaderMap, token: &str) -> bool {
@@ -101,7 +105,8 @@ fn check_host(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(n, _)| n);
+    let name =
+        host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(n, _)| n);
     let own = app.config.address.ip();
     let known = matches!(name.to_ascii_lowercase().as_str(), "localhost" | "127.0.0.1" | "[::1]")
         || name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip == own || ip.is_loopback());
@@ -127,11 +132,13 @@ fn check_origin(app: &App, headers: &HeaderMap, method: &Method) -> Result<(), P
             if same || is_allowed(app, origin) { Ok(()) } else { refused() }
         }
         // A link from another site may open the page; its pictures and frames may not.
-        None => match (text(&HeaderName::from_static("sec-fetch-site")), text(&HeaderName::from_static("sec-fetch-mode"))) {
-            (Some("cross-site"), Some("navigate")) if *method == Method::GET => Ok(()),
-            (Some("cross-site"), _) => refused(),
-            _ => Ok(()),
-        },
+        None => {
+            match (text(&HeaderName::from_static("sec-fetch-site")), text(&HeaderName::from_static("sec-fetch-mode"))) {
+                (Some("cross-site"), Some("navigate")) if *method == Method::GET => Ok(()),
+                (Some("cross-site"), _) => refused(),
+                _ => Ok(()),
+            }
+        }
     }
 }
 
@@ -210,7 +217,9 @@ fn headers(app: &App, headers: &mut HeaderMap, id: &str, origin: Option<HeaderVa
         set(header::CACHE_CONTROL, "no-store");
         set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; sandbox");
     }
-    if let Some(origin) = origin.and_then(|origin| origin.to_str().ok().map(str::to_owned)).filter(|o| is_allowed(app, o)) {
+    if let Some(origin) =
+        origin.and_then(|origin| origin.to_str().ok().map(str::to_owned)).filter(|o| is_allowed(app, o))
+    {
         set(header::ACCESS_CONTROL_ALLOW_ORIGIN, &origin);
         set(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
         set(header::ACCESS_CONTROL_EXPOSE_HEADERS, "x-request-id, content-disposition");

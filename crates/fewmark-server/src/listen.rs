@@ -54,12 +54,15 @@ impl Server {
         }
         let studies = config.studies.clone();
         let app = App::new(config).map_err(|e| {
-            failed(format!("cannot use {studies:?} as a study folder: {e}"), "give a folder that exists and may be written to")
+            failed(
+                format!("cannot use {studies:?} as a study folder: {e}"),
+                "give a folder that exists and may be written to",
+            )
         })?;
         let address = app.config.address;
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|e| failed(format!("cannot listen on {address}: {e}"), "give another port with --port, 0 for any free one"))?;
+        let listener = TcpListener::bind(address).await.map_err(|e| {
+            failed(format!("cannot listen on {address}: {e}"), "give another port with --port, 0 for any free one")
+        })?;
         let address = listener.local_addr().unwrap_or(address);
         Ok(Self { listener, address, app: Arc::new(app) })
     }

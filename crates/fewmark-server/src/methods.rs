@@ -87,9 +87,9 @@ impl Methods {
         match registry::find(name) {
             Ok(entry) => Ok(entry.build(&[settings])?.into()),
             Err(unknown) => match self.model(name) {
-                Some(_) if !settings.is_empty() => {
-                    Err(Problem::wrong(format!("the model {name:?} has no settings: they were fixed when it was trained")))
-                }
+                Some(_) if !settings.is_empty() => Err(Problem::wrong(format!(
+                    "the model {name:?} has no settings: they were fixed when it was trained"
+                ))),
                 Some(model) => Ok(model.method.clone()),
                 None => Err(unknown.into()),
             },

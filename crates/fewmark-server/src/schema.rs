@@ -74,13 +74,17 @@ pub(crate) fn of_table(prefix: &str, table: &toml::Table, choices: &dyn Fn(&str)
 pub(crate) fn to_settings(settings: Map<String, Value>) -> Result<toml::Table, Problem> {
     let mut table = toml::Table::new();
     for (key, value) in settings {
-        let wrong = || Problem::wrong(format!("settings: {key} = {value}: expected a number, a name, true or false, or a list"));
+        let wrong = || {
+            Problem::wrong(format!("settings: {key} = {value}: expected a number, a name, true or false, or a list"))
+        };
         let value = to_toml(&value).ok_or_else(wrong)?;
         let mut place = &mut table;
         let (folders, name) = key.rsplit_once('.').map_or(("", key.as_str()), |(folders, name)| (folders, name));
         for folder in folders.split('.').filter(|folder| !folder.is_empty()) {
             let inner = place.entry(folder).or_insert_with(|| toml::Table::new().into());
-            place = inner.as_table_mut().ok_or_else(|| Problem::wrong(format!("settings: {folder} is a value and holds others")))?;
+            place = inner
+                .as_table_mut()
+                .ok_or_else(|| Problem::wrong(format!("settings: {folder} is a value and holds others")))?;
         }
         place.insert(name.to_owned(), value);
     }
@@ -100,7 +104,8 @@ fn to_toml(value: &Value) -> Option<toml::Value> {
         Value::String(text) => Some(text.clone().into()),
         Value::Array(list) => list.iter().map(to_toml).collect::<Option<Vec<_>>>().map(Into::into),
         Value::Object(object) => {
-            let table: Option<toml::Table> = object.iter().map(|(key, value)| Some((key.clone(), to_toml(value)?))).collect();
+            let table: Option<toml::Table> =
+                object.iter().map(|(key, value)| Some((key.clone(), to_toml(value)?))).collect();
             table.map(Into::into)
         }
         Value::Null => None,
@@ -128,7 +133,10 @@ mod tests {
                 assert!(!setting["help"].as_str().unwrap().is_empty(), "{}: {setting}", entry.name);
                 assert!(setting["kind"].is_string(), "{setting}");
                 // A name that can only be one of a few says which.
-                assert!(!setting["default"].is_string() || setting["kind"] != "text" || setting["key"] == "window", "{setting}");
+                assert!(
+                    !setting["default"].is_string() || setting["kind"] != "text" || setting["key"] == "window",
+                    "{setting}"
+                );
             }
         }
     }

@@ -390,7 +390,8 @@ mod tests {
         }
         let clicks = body(r#"{"foreground":[[1,2,3]],"background":[[4,4,2]]}"#).unwrap();
         assert!(clicks.in_slice(3).is_err());
-        let coarse = body(r#"{"foreground":[[2,2,2]],"background":[[3,3,2],[9,9,2]]}"#).unwrap().on([10, 10, 4], [5, 5, 4]);
+        let coarse =
+            body(r#"{"foreground":[[2,2,2]],"background":[[3,3,2],[9,9,2]]}"#).unwrap().on([10, 10, 4], [5, 5, 4]);
         assert_eq!(coarse, Clicks { foreground: vec![[1, 1, 2]], background: vec![[4, 4, 2]] });
     }
 

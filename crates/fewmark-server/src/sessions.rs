@@ -80,7 +80,8 @@ impl Sessions {
     pub(crate) fn find(&self, id: &str) -> Result<Session, Problem> {
         self.expire();
         let mut open = self.lock();
-        let session = open.get_mut(id).ok_or_else(|| Problem::missing("there is no such session, or it has expired"))?;
+        let session =
+            open.get_mut(id).ok_or_else(|| Problem::missing("there is no such session, or it has expired"))?;
         session.used = clock::now();
         Ok(session.clone())
     }

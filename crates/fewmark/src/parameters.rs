@@ -103,7 +103,10 @@ mod tests {
                 let help = help(&key).unwrap_or_else(|| panic!("{}: {key} has no sentence", entry.name));
                 let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
                 let (low, high) = help.range;
-                assert!(number.is_none_or(|n| low.is_none_or(|low| n >= low) && high.is_none_or(|high| n <= high)), "{key}");
+                assert!(
+                    number.is_none_or(|n| low.is_none_or(|low| n >= low) && high.is_none_or(|high| n <= high)),
+                    "{key}"
+                );
             }
         }
     }

@@ -20,9 +20,7 @@ pub(super) async fn list(State(app): State<Shared>) -> Result<Response, Problem>
     let images = app.wait(|app| app.datastore.images()).await?;
     let list: Vec<Value> = images
         .iter()
-        .map(|image| {
-            json!({ "id": image.id, "name": image.name(), "labels": image.labels.keys().collect::<Vec<_>>() })
-        })
+        .map(|image| json!({ "id": image.id, "name": image.name(), "labels": image.labels.keys().collect::<Vec<_>>() }))
         .collect();
     Ok(answer(&list))
 }

@@ -39,8 +39,12 @@ pub(super) async fn info(State(app): State<Shared>) -> Result<Response, Problem>
                 })
             });
             let methods: Vec<Value> = built_in.chain(trained).collect();
-            let broken: Vec<Value> =
-                app.methods.broken().into_iter().map(|(file, problem)| json!({ "file": file, "problem": app.without_paths(&problem) })).collect();
+            let broken: Vec<Value> = app
+                .methods
+                .broken()
+                .into_iter()
+                .map(|(file, problem)| json!({ "file": file, "problem": app.without_paths(&problem) }))
+                .collect();
             Ok(json!({
                 "version": env!("CARGO_PKG_VERSION"),
                 "threads": rayon::current_num_threads(),

@@ -72,7 +72,8 @@ pub(super) async fn put(
             let map = LabelMap::new(runs::decode(&body.runs, geometry.len())?, geometry.clone())?;
             let mut list = Vec::new();
             for (value, Legend { name, colour }) in &body.labels {
-                let wrong = || Problem::wrong(format!("labels: {value:?} is no label: expected a number from 1 to 65535"));
+                let wrong =
+                    || Problem::wrong(format!("labels: {value:?} is no label: expected a number from 1 to 65535"));
                 let value: u16 = value.parse().ok().filter(|value| *value > 0).ok_or_else(wrong)?;
                 if let Some(colour) = colour.as_deref().filter(|colour| !is_colour(colour)) {
                     return Err(Problem::wrong(format!("labels: {colour:?} is no colour: expected \"#rrggbb\"")));

@@ -41,7 +41,8 @@ pub(crate) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
         Err(rejection) => {
             let text = rejection.body_text();
             let what = text.split_once(": ").map_or(text.as_str(), |(_, what)| what);
-            Err(Problem::wrong(format!("the query of the address: {what}")).hint("/openapi.json describes what is expected"))
+            Err(Problem::wrong(format!("the query of the address: {what}"))
+                .hint("/openapi.json describes what is expected"))
         }
     }
 }

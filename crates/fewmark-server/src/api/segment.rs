@@ -75,7 +75,8 @@ fn stream(app: Shared, ask: Ask, wanted: Wanted) -> Response {
     let waiting = Waiting::new(wanted.clone());
     tokio::spawn(async move {
         let tell = sender.clone();
-        let done = app.compute(move |app| solve(app, &ask, &wanted, true, &mut teller(&tell)).map(|a| a.to_json())).await;
+        let done =
+            app.compute(move |app| solve(app, &ask, &wanted, true, &mut teller(&tell)).map(|a| a.to_json())).await;
         let event = match done {
             Ok(found) => event("result", &found),
             Err(problem) => event("error", &of_problem(&app, &problem)),

@@ -19,8 +19,8 @@ pub(super) struct Index {
     folder: PathBuf,
     /// The whole file; keys that we do not know are kept.
     content: Map<String, Value>,
-    /// When the file that was read was written.
-    read: Option<SystemTime>,
+    /// When the file that was read was written, and its length: clocks of file systems are coarse.
+    read: Option<(SystemTime, u64)>,
 }
 
 impl Index {
@@ -37,7 +37,7 @@ impl Index {
     /// Reads the file again if another program has written it. A missing file is an empty index; a broken one too, and is put aside.
     pub(super) fn reload(&mut self) {
         let path = self.path();
-        let written = fs::metadata(&path).and_then(|facts| facts.modified()).ok();
+        let written = stamp(&path);
         if written.is_none() {
             (self.content, self.read) = (Map::new(), None);
             return;
@@ -68,7 +68,7 @@ impl Index {
         self.objects();
         let text = serde_json::to_vec_pretty(&self.content).expect("JSON values are JSON");
         write_atomically(self.path(), &text)?;
-        self.read = fs::metadata(self.path()).and_then(|facts| facts.modified()).ok();
+        self.read = stamp(&self.path());
         Ok(())
     }
 
@@ -148,6 +148,12 @@ pub(super) fn legend_of(info: &Value) -> Vec<(u16, String, Option<String>)> {
     let names = info.get("label_names").or_else(|| info.get("params")?.get("label_names")).and_then(Value::as_object);
     let named = names.into_iter().flatten().filter_map(|(name, index)| Some((value(index)?, name.clone(), None)));
     listed.chain(named).collect()
+}
+
+/// Time and length of a file that is there.
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+    let facts = fs::metadata(path).ok()?;
+    Some((facts.modified().unwrap_or(SystemTime::UNIX_EPOCH), facts.len()))
 }
 
 /// The object that a value is; one that is none becomes empty.

@@ -34,6 +34,9 @@ pub(crate) use names::{ending, stem};
 /// Labels that a person saved.
 pub(crate) const FINAL: &str = "final";
 
+/// The beginning of the names of files that are written beside their place.
+const PART: &str = ".fewmark-";
+
 /// The hidden folder with what is not the user's.
 const HIDDEN: &str = ".fewmark";
 
@@ -83,14 +86,12 @@ impl Datastore {
         let root = root.canonicalize()?;
         let temporary = root.join(HIDDEN).join("tmp");
         fs::create_dir_all(&temporary)?;
+        let store = Self { index: Mutex::new(Index::at(&root)), root };
         // What a program that was killed left behind is of no use.
-        for entry in fs::read_dir(&temporary)?.flatten() {
-            let old = entry.metadata().and_then(|m| m.modified()).is_ok_and(|t| t.elapsed().is_ok_and(|t| t.as_secs() > 3600));
-            if old {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-        Ok(Self { index: Mutex::new(Index::at(&root)), root })
+        remove_old(&temporary, "");
+        remove_old(&store.root, PART);
+        store.tags().iter().for_each(|tag| remove_old(&store.label_folder(tag), PART));
+        Ok(store)
     }
 
     /// The folder.
@@ -353,10 +354,23 @@ fn label_ending(image: &ImageFile, labels: &LabelMap) -> &'static str {
     match Format::of_name(&image.path) {
         Some(Format::Nrrd) => "nrrd",
         Some(Format::MetaImage) => "mha",
-        Some(Format::Png | Format::Jpeg | Format::Bmp) if labels.geometry().dimension() == fewmark::Dimension::Two => "png",
+        Some(Format::Png | Format::Jpeg | Format::Bmp) if labels.geometry().dimension() == fewmark::Dimension::Two => {
+            "png"
+        }
         Some(Format::Tiff) => "tif",
         Some(Format::Npy) => "npy",
         _ => "nii.gz",
+    }
+}
+
+/// Removes files on their way that are so old that nobody can be writing them any more.
+fn remove_old(folder: &Path, beginning: &str) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let facts = entry.metadata().ok().filter(|facts| facts.is_file());
+        let age = facts.and_then(|facts| facts.modified().ok()?.elapsed().ok());
+        if age.is_some_and(|age| age.as_secs() > 3600) && entry.file_name().to_string_lossy().starts_with(beginning) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -386,7 +400,8 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
         let entry = entry?;
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
         // A link counts as what it points to.
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file() || (kind.is_symlink() && entry.path().is_file()));
+        let is_file =
+            entry.file_type().is_ok_and(|kind| kind.is_file() || (kind.is_symlink() && entry.path().is_file()));
         if is_file && !hidden && entry.file_name().to_str().is_some() {
             files.push(entry.path());
         }

@@ -13,7 +13,11 @@ const LONGEST: usize = 200;
 pub(crate) fn ending(name: &str) -> Option<&'static str> {
     let format = Format::of_name(Path::new(name))?;
     let lower = name.to_ascii_lowercase();
-    format.extensions().iter().find(|ending| lower.strip_suffix(**ending).is_some_and(|stem| stem.ends_with('.'))).copied()
+    format
+        .extensions()
+        .iter()
+        .find(|ending| lower.strip_suffix(**ending).is_some_and(|stem| stem.ends_with('.')))
+        .copied()
 }
 
 /// The name without its known ending.
@@ -31,7 +35,10 @@ pub(crate) fn check_image_name(name: &str) -> Result<(), Problem> {
     if name.len() > LONGEST {
         return wrong("it is too long");
     }
-    if name.starts_with('.') || name.contains(['/', '\\', ':', '*', '?', '"', '<', '>', '|']) || name.contains(char::is_control) {
+    if name.starts_with('.')
+        || name.contains(['/', '\\', ':', '*', '?', '"', '<', '>', '|'])
+        || name.contains(char::is_control)
+    {
         return wrong("expected a plain file name");
     }
     match ending(name) {
@@ -61,16 +68,23 @@ mod tests {
 
     #[test]
     fn known_endings_are_cut_off_and_no_others() {
-        for (name, expected) in
-            [("a.nii.gz", "a"), ("a.b.NII.GZ", "a.b"), ("a.nii", "a"), ("x.y.png", "x.y"), ("notes.txt", "notes.txt"), ("nii.gz", "nii.gz")]
-        {
+        for (name, expected) in [
+            ("a.nii.gz", "a"),
+            ("a.b.NII.GZ", "a.b"),
+            ("a.nii", "a"),
+            ("x.y.png", "x.y"),
+            ("notes.txt", "notes.txt"),
+            ("nii.gz", "nii.gz"),
+        ] {
             assert_eq!(stem(name), expected);
         }
     }
 
     #[test]
     fn names_that_would_leave_the_folder_are_refused() {
-        for name in ["../a.png", "a/b.png", "..\\a.png", ".a.png", "a.txt", "a", "", ".png", " .png", "a\0.png", "c:a.png"] {
+        for name in
+            ["../a.png", "a/b.png", "..\\a.png", ".a.png", "a.txt", "a", "", ".png", " .png", "a\0.png", "c:a.png"]
+        {
             assert!(check_image_name(name).is_err(), "{name:?}");
         }
         assert!(check_image_name(&("a".repeat(300) + ".png")).is_err());

@@ -92,8 +92,23 @@ struct Inner {
 impl Job {
     /// A training that begins now, with the curve that it has so far.
     pub(super) fn new(id: String, folder: PathBuf, notes: Notes, curve: Vec<Point>) -> Self {
-        let inner = Inner { state: State::Running, problem: None, ended: None, iterations: 0, curve, happened: Vec::new(), seconds: 0.0 };
-        Self { id, folder, notes, stop: AtomicBool::new(false), inner: Mutex::new(inner), changes: watch::Sender::new(0) }
+        let inner = Inner {
+            state: State::Running,
+            problem: None,
+            ended: None,
+            iterations: 0,
+            curve,
+            happened: Vec::new(),
+            seconds: 0.0,
+        };
+        Self {
+            id,
+            folder,
+            notes,
+            stop: AtomicBool::new(false),
+            inner: Mutex::new(inner),
+            changes: watch::Sender::new(0),
+        }
     }
 
     /// A training of another run of the server; none when the folder holds none.
@@ -197,7 +212,11 @@ impl Job {
         if with_curve {
             let every = inner.curve.len().div_ceil(POINTS).max(1);
             let last = inner.curve.len().saturating_sub(1);
-            let kept = inner.curve.iter().enumerate().filter(|(i, point)| i % every == 0 || *i == last || point.score.is_some());
+            let kept = inner
+                .curve
+                .iter()
+                .enumerate()
+                .filter(|(i, point)| i % every == 0 || *i == last || point.score.is_some());
             body["curve"] = kept.map(|(_, point)| json!(point)).collect();
         }
         body

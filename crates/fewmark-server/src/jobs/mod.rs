@@ -65,7 +65,8 @@ impl Jobs {
 
     /// All trainings, the oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<Job>> {
-        let mut names: Vec<PathBuf> = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        let mut names: Vec<PathBuf> =
+            fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
         names.sort();
         let mut jobs: Vec<_> = names.iter().filter_map(|path| self.at(path)).collect();
         jobs.sort_by_key(|job| job.notes.started);
@@ -115,7 +116,9 @@ impl Jobs {
         let images = app.datastore.images()?;
         let cases: Vec<CaseFiles> = images
             .into_iter()
-            .filter_map(|image| Some(CaseFiles { with: image.labels.get(&tag)?.clone(), name: image.id, image: image.path }))
+            .filter_map(|image| {
+                Some(CaseFiles { with: image.labels.get(&tag)?.clone(), name: image.id, image: image.path })
+            })
             .collect();
         if cases.is_empty() {
             return Err(Problem::wrong(format!("no image of the study has a label {tag:?}"))
@@ -195,7 +198,8 @@ impl Jobs {
             None => format!("{network}-{}", clock::stamp(started)),
             Some(name) => {
                 let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-                let good = (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(plain) && !name.starts_with('.');
+                let good =
+                    (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(plain) && !name.starts_with('.');
                 if !good {
                     return Err(Problem::wrong(format!("{name:?} cannot be the name of a training"))
                         .hint("letters, digits, - and _, at most 80 of them"));
@@ -225,7 +229,12 @@ fn work(app: &App, job: &Job, training: &Training, cases: &Cases, run: &mut Run)
     let folder = app.datastore.models();
     fs::create_dir_all(&folder).map_err(|e| Problem::io("create", "models", e))?;
     write_atomically(folder.join(format!("{}.safetensors", job.id)), &bytes)?;
-    app.log.line(format!("training {}: {} iterations in {:.0} s", job.id, trained.iterations, begun.elapsed().as_secs_f64()));
+    app.log.line(format!(
+        "training {}: {} iterations in {:.0} s",
+        job.id,
+        trained.iterations,
+        begun.elapsed().as_secs_f64()
+    ));
     Ok(State::Done)
 }
 

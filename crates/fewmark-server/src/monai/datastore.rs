@@ -96,9 +96,12 @@ pub(super) async fn add_image(
     let which: Which = query(&uri)?;
     let mut form = Form::read(&app, &headers, body).await?;
     let params = form.object("params")?;
-    let file = form.file("file").ok_or_else(|| Problem::wrong("the form has no file").hint("send the image in the field `file`"))?;
+    let file = form
+        .file("file")
+        .ok_or_else(|| Problem::wrong("the form has no file").hint("send the image in the field `file`"))?;
     let ending = ending(&file.name).ok_or_else(|| {
-        Problem::wrong(format!("{:?}: the ending tells no known format", file.name)).hint("send the image under its own name")
+        Problem::wrong(format!("{:?}: the ending tells no known format", file.name))
+            .hint("send the image under its own name")
     })?;
     let name = which.image.or(which.id).map_or_else(|| file.name.clone(), |id| format!("{id}.{ending}"));
     let id = app.compute(move |app| app.datastore.add_image(file.file, &name, params, true)).await?;
@@ -165,7 +168,9 @@ pub(super) async fn save_label(
     let (id, tag) = (which.image()?, which.tag.unwrap_or_else(|| FINAL.into()));
     let mut form = Form::read(&app, &headers, body).await?;
     let params = form.object("params")?;
-    let file = form.file("label").ok_or_else(|| Problem::wrong("the form has no label").hint("send it in the field `label`"))?;
+    let file = form
+        .file("label")
+        .ok_or_else(|| Problem::wrong("the form has no label").hint("send it in the field `label`"))?;
     app.compute(move |app| {
         let image = app.datastore.image(&id)?;
         let labels = labels_of(app, &image, &file)?;

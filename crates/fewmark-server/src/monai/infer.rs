@@ -85,7 +85,9 @@ fn subject(app: &Shared, which: &Which, upload: Option<FormFile>) -> Result<Subj
     if let Some(session) = session.filter(|id| !id.is_empty()) {
         return Ok(Subject { path: app.sessions.find(session)?.image, entry: None, _upload: None });
     }
-    let id = image.filter(|id| !id.is_empty()).ok_or_else(|| Problem::wrong("the query of the address names no image and no session"))?;
+    let id = image
+        .filter(|id| !id.is_empty())
+        .ok_or_else(|| Problem::wrong("the query of the address names no image and no session"))?;
     let entry = app.datastore.image(id)?;
     Ok(Subject { path: entry.path.clone(), entry: Some(entry), _upload: None })
 }
@@ -147,7 +149,8 @@ fn points(params: &Params, key: &str) -> Result<Vec<[f64; 3]>, Problem> {
 
 /// Scribbles, which come as labels of the image's grid with ids that go by names.
 fn scribbles(params: &Params, label: Option<&FormFile>) -> Result<MarksBody, Problem> {
-    let file = label.ok_or_else(|| Problem::wrong("the form has no scribbles").hint("send them as labels in the field `label`"))?;
+    let file = label
+        .ok_or_else(|| Problem::wrong("the form has no scribbles").hint("send them as labels in the field `label`"))?;
     let map = read_labels(file.file.path()).map_err(|e| Problem::from(e).of_upload(file.file.path(), &file.name))?;
     let list = params.get("label_info").and_then(Value::as_array);
     let id = |(name, usual): (&str, u16)| -> u16 {

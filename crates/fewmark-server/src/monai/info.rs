@@ -86,7 +86,8 @@ pub(super) fn offer(app: &App, name: &str) -> Result<Offer, Problem> {
         None => {
             let nearest = registry::nearest(name, offers.iter().map(|offer| offer.name.as_str()));
             let problem = Problem::missing(format!("there is no model {name:?}"));
-            Err(problem.hint(nearest.map_or("/info/ lists the models".into(), |near| format!("did you mean {near:?}?"))))
+            Err(problem
+                .hint(nearest.map_or("/info/ lists the models".into(), |near| format!("did you mean {near:?}?"))))
         }
     }
 }

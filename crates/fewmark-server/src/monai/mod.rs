@@ -47,9 +47,7 @@ pub(crate) fn routes() -> Router<Shared> {
         ("/auth", get(auth::enabled)),
     ]
     .into_iter()
-    .fold(router, |router, (path, methods)| {
-        router.route(path, methods.clone()).route(&format!("{path}/"), methods)
-    })
+    .fold(router, |router, (path, methods)| router.route(path, methods.clone()).route(&format!("{path}/"), methods))
 }
 
 fn datastore_image() -> MethodRouter<Shared> {

@@ -28,7 +28,9 @@ pub(super) async fn open(
 ) -> Result<Response, Problem> {
     let Open { uncompress, expiry } = query(&uri)?;
     if is_on(uncompress.as_deref()) {
-        return Err(Problem::wrong("archives are not unpacked").hint("send the files one by one, in fields called `files`"));
+        return Err(
+            Problem::wrong("archives are not unpacked").hint("send the files one by one, in fields called `files`")
+        );
     }
     let form = Form::read(&app, &headers, body).await?;
     let files = form.files.into_iter().map(|file| (file.name, file.file)).collect();

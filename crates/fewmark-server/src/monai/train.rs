@@ -81,7 +81,8 @@ fn settings(params: &Params, images: usize) -> Result<toml::Table, Problem> {
         .map(|(key, value)| (format!("training.{key}"), as_number(value)))
         .collect();
     let epochs = params.get("max_epochs").map(as_number);
-    if let (Some(epochs), false) = (epochs.as_ref().and_then(Value::as_u64), given.contains_key("training.iterations")) {
+    if let (Some(epochs), false) = (epochs.as_ref().and_then(Value::as_u64), given.contains_key("training.iterations"))
+    {
         given.insert("training.iterations".into(), epochs.saturating_mul(images.max(1) as u64).into());
     }
     schema::to_settings(given)
@@ -90,7 +91,9 @@ fn settings(params: &Params, images: usize) -> Result<toml::Table, Problem> {
 /// Text cells of a viewer send numbers as text.
 pub(super) fn as_number(value: &Value) -> Value {
     match value {
-        Value::String(text) => serde_json::from_str::<serde_json::Number>(text.trim()).map_or_else(|_| value.clone(), Value::Number),
+        Value::String(text) => {
+            serde_json::from_str::<serde_json::Number>(text.trim()).map_or_else(|_| value.clone(), Value::Number)
+        }
         value => value.clone(),
     }
 }

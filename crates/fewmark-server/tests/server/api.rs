@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
 use crate::support::{CORNER, MIDDLE, Part, Reply, Running, study};
+use serde_json::{Value, json};
 
 /// What is wrong with a value by a schema of the description, if something is.
 fn check(document: &Value, schema: &Value, value: &Value, place: &str) -> Result<(), String> {
@@ -99,7 +99,17 @@ fn every_route_answers_as_it_is_described() {
     let bytes = std::fs::read(folder.path().join("ball.nii.gz")).unwrap();
     let voxels = 40 * 36 * 14;
 
-    for path in ["/health", "/openapi.json", "/api/info", "/api/images", "/api/trainings/networks", "/logs", "/logs/", "/auth", "/auth/"] {
+    for path in [
+        "/health",
+        "/openapi.json",
+        "/api/info",
+        "/api/images",
+        "/api/trainings/networks",
+        "/logs",
+        "/logs/",
+        "/auth",
+        "/auth/",
+    ] {
         see(path, "get", server.get(path), 200);
     }
     for path in ["/info", "/info/", "/datastore", "/datastore/", "/api/trainings"] {
@@ -114,15 +124,22 @@ fn every_route_answers_as_it_is_described() {
     see("/api/images/{id}/volume", "get", server.get("/api/images/cube/volume"), 200);
     see("/api/images/{id}/slice", "get", server.get("/api/images/ball/slice?axis=1&index=3&low=0&high=200"), 200);
     let body = json!({ "method": "tv", "settings": { "mu": 0.1 }, "marks": { "foreground": [MIDDLE], "background": [CORNER] } });
-    let mask = see("/api/images/{id}/segment", "post", server.json("POST", "/api/images/ball/segment", &body), 200).value();
-    assert_eq!(mask["runs"].as_array().unwrap().iter().skip(1).step_by(2).map(|n| n.as_u64().unwrap()).sum::<u64>(), voxels);
+    let mask =
+        see("/api/images/{id}/segment", "post", server.json("POST", "/api/images/ball/segment", &body), 200).value();
+    assert_eq!(
+        mask["runs"].as_array().unwrap().iter().skip(1).step_by(2).map(|n| n.as_u64().unwrap()).sum::<u64>(),
+        voxels
+    );
     let label = json!({ "labels": { "1": { "name": "spleen", "colour": "#ff0000" } }, "runs": mask["runs"] });
-    let saved = see("/api/images/{id}/labels/{tag}", "put", server.json("PUT", "/api/images/ball/labels/final", &label), 200).value();
+    let saved =
+        see("/api/images/{id}/labels/{tag}", "put", server.json("PUT", "/api/images/ball/labels/final", &label), 200)
+            .value();
     assert_eq!(saved["voxels"]["1"], mask["voxels"]);
     let found = see("/api/images/{id}/labels/{tag}", "get", server.get("/api/images/ball/labels/final"), 200).value();
     assert_eq!(found, label);
     server.json("PUT", "/api/images/ball/labels/original", &json!({ "runs": [0, voxels - 4, 1, 4] })).ok();
-    let scores = see("/api/images/{id}/scores", "get", server.get("/api/images/ball/scores?tag=original&against=final"), 200);
+    let scores =
+        see("/api/images/{id}/scores", "get", server.get("/api/images/ball/scores?tag=original&against=final"), 200);
     assert!(scores.value()["labels"]["1"]["dice"].is_number());
 
     // Trainings.
@@ -171,18 +188,39 @@ fn every_route_answers_as_it_is_described() {
     }
     see("/datastore/image", "get", server.get("/datastore/image?image=ball"), 200);
     see("/datastore/image/info", "get", server.get("/datastore/image/info?image=ball"), 200);
-    see("/datastore/image/info", "put", server.form("PUT", "/datastore/image/info?image=ball", &[Part::Text("info", "{\"who\":\"me\"}")]), 200);
+    see(
+        "/datastore/image/info",
+        "put",
+        server.form("PUT", "/datastore/image/info?image=ball", &[Part::Text("info", "{\"who\":\"me\"}")]),
+        200,
+    );
     let file = std::fs::read(folder.path().join("labels/final/ball.nii.gz")).unwrap();
-    see("/datastore/label", "put", server.form("PUT", "/datastore/label?image=ball", &[Part::File("label", "l.nii.gz", &file)]), 200);
+    see(
+        "/datastore/label",
+        "put",
+        server.form("PUT", "/datastore/label?image=ball", &[Part::File("label", "l.nii.gz", &file)]),
+        200,
+    );
     see("/datastore/label", "get", server.get("/datastore/label?label=ball&tag=final"), 200);
     see("/datastore/label/info", "get", server.get("/datastore/label/info?label=ball&tag=final"), 200);
     for path in ["/datastore/label/info", "/datastore/updatelabelinfo"] {
-        see(path, "put", server.form("PUT", &format!("{path}?label=ball&tag=final"), &[Part::Text("info", "{\"by\":1}")]), 200);
+        see(
+            path,
+            "put",
+            server.form("PUT", &format!("{path}?label=ball&tag=final"), &[Part::Text("info", "{\"by\":1}")]),
+            200,
+        );
     }
     see("/datastore/label", "delete", server.send("DELETE", "/datastore/label?id=ball&tag=final", &[], b""), 200);
-    see("/api/images/{id}/labels/{tag}", "delete", server.send("DELETE", "/api/images/ball/labels/original", &[], b""), 200);
+    see(
+        "/api/images/{id}/labels/{tag}",
+        "delete",
+        server.send("DELETE", "/api/images/ball/labels/original", &[], b""),
+        200,
+    );
     for path in ["/session", "/session/"] {
-        let opened = see(path, "put", server.form("PUT", path, &[Part::File("files", "x.nii.gz", &bytes)]), 200).value();
+        let opened =
+            see(path, "put", server.form("PUT", path, &[Part::File("files", "x.nii.gz", &bytes)]), 200).value();
         let one = format!("/session/{}", opened["session_id"].as_str().unwrap());
         see("/session/{id}", "get", server.get(&one), 200);
         see("/session/{id}", "delete", server.send("DELETE", &one, &[], b""), 200);
@@ -204,7 +242,9 @@ fn every_route_answers_as_it_is_described() {
 fn further_clicks_are_answered_from_what_was_kept() {
     let folder = study();
     let server = Running::start(folder.path());
-    let click = |marks: Value| server.json("POST", "/api/images/ball/segment", &json!({ "method": "tv", "marks": marks })).ok().value();
+    let click = |marks: Value| {
+        server.json("POST", "/api/images/ball/segment", &json!({ "method": "tv", "marks": marks })).ok().value()
+    };
     assert_eq!(click(json!({ "foreground": [MIDDLE] }))["warm"], false);
     assert_eq!(click(json!({ "foreground": [MIDDLE, [21, 18, 7]] }))["warm"], true);
     // Without a budget nothing is kept, and the answers are the same.
@@ -235,7 +275,8 @@ fn a_newer_click_supersedes_the_one_in_flight() {
         let first = scope.spawn(|| send("page", &endless));
         // Long enough for the first one to be the older one.
         std::thread::sleep(std::time::Duration::from_millis(700));
-        let quick = json!({ "method": "tv", "settings": { "tolerance": 0.5 }, "marks": { "foreground": [[48, 48, 48]] } });
+        let quick =
+            json!({ "method": "tv", "settings": { "tolerance": 0.5 }, "marks": { "foreground": [[48, 48, 48]] } });
         assert_eq!(send("page", &quick).status, 200);
         let first = first.join().unwrap();
         assert_eq!(first.status, 409, "{}", first.text());
@@ -250,7 +291,8 @@ fn a_listener_hears_of_steps_and_of_a_coarse_answer_first() {
     fewmark::image::write_image(folder.path().join("large.nii.gz"), &crate::support::ball(geometry)).unwrap();
     let server = Running::start(folder.path());
     let body = json!({ "method": "tv", "marks": { "foreground": [[48, 40, 32]] } }).to_string();
-    let reply = server.send("POST", "/api/images/large/segment", &[("accept", "text/event-stream")], body.as_bytes()).ok();
+    let reply =
+        server.send("POST", "/api/images/large/segment", &[("accept", "text/event-stream")], body.as_bytes()).ok();
     let events = reply.events();
     let at = |name: &str| events.iter().position(|(event, _)| event == name).unwrap_or_else(|| panic!("no {name}"));
     assert!(at("progress") < at("coarse") && at("coarse") < at("result"));
@@ -260,7 +302,9 @@ fn a_listener_hears_of_steps_and_of_a_coarse_answer_first() {
     assert!((coarse / full - 1.0).abs() < 0.2, "{coarse} {full}");
     assert!(result["trace"].as_array().is_some_and(|trace| !trace.is_empty()));
 
-    let wrong = server.send("POST", "/api/images/large/segment", &[("accept", "text/event-stream")], b"{\"method\":\"tv\"}").ok();
+    let wrong = server
+        .send("POST", "/api/images/large/segment", &[("accept", "text/event-stream")], b"{\"method\":\"tv\"}")
+        .ok();
     let (name, problem) = wrong.events().pop().unwrap();
     assert_eq!((name.as_str(), &problem["status"]), ("error", &json!(422)));
 }
@@ -269,7 +313,8 @@ fn a_listener_hears_of_steps_and_of_a_coarse_answer_first() {
 fn polygons_scribbles_and_slices_are_marks_too() {
     let folder = study();
     let server = Running::start(folder.path());
-    let voxels = |body: Value| server.json("POST", "/api/images/ball/segment", &body).ok().value()["voxels"].as_u64().unwrap();
+    let voxels =
+        |body: Value| server.json("POST", "/api/images/ball/segment", &body).ok().value()["voxels"].as_u64().unwrap();
     let whole = voxels(json!({ "method": "tv", "marks": { "foreground": [MIDDLE] } }));
     let slice = voxels(json!({ "method": "elastica", "slice": 7, "marks": { "foreground": [MIDDLE] } }));
     assert!(slice > 0 && slice < whole);
@@ -284,5 +329,14 @@ fn polygons_scribbles_and_slices_are_marks_too() {
     assert_eq!((&disc["dimension"], &disc["size"]), (&json!(2), &json!([64, 48, 1])));
     assert!(server.get("/api/images/disc/volume").ok().body.starts_with(&[0x1f, 0x8b]));
     assert!(server.get("/api/images/ball/slice").ok().body.starts_with(b"\x89PNG"));
-    assert_eq!(server.json("POST", "/api/images/disc/segment", &json!({ "method": "elastica", "marks": { "foreground": [[32, 24, 0]] } })).status, 200);
+    assert_eq!(
+        server
+            .json(
+                "POST",
+                "/api/images/disc/segment",
+                &json!({ "method": "elastica", "marks": { "foreground": [[32, 24, 0]] } })
+            )
+            .status,
+        200
+    );
 }

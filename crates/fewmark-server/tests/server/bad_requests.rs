@@ -1,7 +1,7 @@
 //! Requests that cannot be answered get a status, a sentence and a number, never a panic, a hang or a path of this machine.
 
-use serde_json::json;
 use crate::support::{BOUNDARY, Part, Running, form, study};
+use serde_json::json;
 
 /// Method, path, headers, body, and the status that it has to get.
 type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8], u16);
@@ -14,7 +14,8 @@ fn at_least_sixty_kinds() {
     let folder = study();
     std::fs::create_dir(folder.path().join("models")).unwrap();
     std::fs::write(folder.path().join("models/broken.safetensors"), b"no model").unwrap();
-    std::fs::write(folder.path().join("cut.nii.gz"), &std::fs::read(folder.path().join("ball.nii.gz")).unwrap()[..500]).unwrap();
+    std::fs::write(folder.path().join("cut.nii.gz"), &std::fs::read(folder.path().join("ball.nii.gz")).unwrap()[..500])
+        .unwrap();
     std::fs::write(folder.path().join("empty.png"), b"").unwrap();
     let server = Running::with(folder.path(), |config| config.largest_upload = 1 << 20);
     let kind = format!("multipart/form-data; boundary={BOUNDARY}");
@@ -30,12 +31,8 @@ fn at_least_sixty_kinds() {
     let overflow = json!({ "runs": [1, u64::MAX, 1, 20161] }).to_string();
     let no_end = &form(&[Part::Text("params", "{}")])[..60];
     let params = |text: &str| form(&[Part::Text("params", text)]);
-    let (bad_json, list, no_number, far) = (
-        params("{"),
-        params("[1]"),
-        params(r#"{"foreground":[["a",1,2]]}"#),
-        params(r#"{"foreground":[[4000,1,2]]}"#),
-    );
+    let (bad_json, list, no_number, far) =
+        (params("{"), params("[1]"), params(r#"{"foreground":[["a",1,2]]}"#), params(r#"{"foreground":[[4000,1,2]]}"#));
     let (no_clicks, extension, bad_slice, knob) = (
         params("{}"),
         params(r#"{"foreground":[[20,18,7]],"result_extension":".exe"}"#),
@@ -135,9 +132,27 @@ fn at_least_sixty_kinds() {
         ("POST", SEGMENT, JSON, br#"{"method":"tv","settings":{"mu":-1},"marks":{"foreground":[[20,18,7]]}}"#, 422),
         ("POST", SEGMENT, JSON, br#"{"method":"tv","settings":{"mu":null},"marks":{"foreground":[[20,18,7]]}}"#, 422),
         ("POST", SEGMENT, JSON, br#"{"method":"tv","settings":{"nu":1},"marks":{"foreground":[[20,18,7]]}}"#, 422),
-        ("POST", SEGMENT, JSON, br#"{"method":"tv","settings":{"solver":"magic"},"marks":{"foreground":[[20,18,7]]}}"#, 422),
-        ("POST", SEGMENT, JSON, br#"{"method":"tv","settings":{"preset":"x"},"marks":{"foreground":[[20,18,7]]}}"#, 422),
-        ("POST", SEGMENT, JSON, br#"{"method":"tv","support":{"image":"cube"},"marks":{"foreground":[[20,18,7]]}}"#, 422),
+        (
+            "POST",
+            SEGMENT,
+            JSON,
+            br#"{"method":"tv","settings":{"solver":"magic"},"marks":{"foreground":[[20,18,7]]}}"#,
+            422,
+        ),
+        (
+            "POST",
+            SEGMENT,
+            JSON,
+            br#"{"method":"tv","settings":{"preset":"x"},"marks":{"foreground":[[20,18,7]]}}"#,
+            422,
+        ),
+        (
+            "POST",
+            SEGMENT,
+            JSON,
+            br#"{"method":"tv","support":{"image":"cube"},"marks":{"foreground":[[20,18,7]]}}"#,
+            422,
+        ),
         ("POST", "/api/images/none/segment", JSON, br#"{"method":"tv"}"#, 404),
         // Labels.
         ("PUT", "/api/images/ball/labels/final", JSON, br#"{"runs":[0,5]}"#, 422),
@@ -146,7 +161,13 @@ fn at_least_sixty_kinds() {
         ("PUT", "/api/images/ball/labels/final", JSON, br#"{"runs":[70000,20160]}"#, 422),
         ("PUT", "/api/images/ball/labels/final", JSON, overflow.as_bytes(), 422),
         ("PUT", "/api/images/ball/labels/final", JSON, br#"{"runs":[1,20160],"labels":{"x":{"name":"a"}}}"#, 422),
-        ("PUT", "/api/images/ball/labels/final", JSON, br#"{"runs":[1,20160],"labels":{"1":{"name":"a","colour":"red"}}}"#, 422),
+        (
+            "PUT",
+            "/api/images/ball/labels/final",
+            JSON,
+            br#"{"runs":[1,20160],"labels":{"1":{"name":"a","colour":"red"}}}"#,
+            422,
+        ),
         ("PUT", "/api/images/ball/labels/..", JSON, br#"{"runs":[1,20160]}"#, 422),
         ("PUT", "/api/images/ball/labels/a%2Fb", JSON, br#"{"runs":[1,20160]}"#, 422),
         ("DELETE", "/api/images/ball/labels/final", &[], b"", 404),
@@ -267,7 +288,10 @@ fn slow_clients_are_let_go() {
     let folder = study();
     let server = Running::with(folder.path(), |config| config.patience = std::time::Duration::from_millis(200));
     let mut stream = std::net::TcpStream::connect(server.address).unwrap();
-    let head = format!("POST {SEGMENT} HTTP/1.1\r\nhost: {}\r\ncontent-length: 100\r\nconnection: close\r\n\r\n{{", server.address);
+    let head = format!(
+        "POST {SEGMENT} HTTP/1.1\r\nhost: {}\r\ncontent-length: 100\r\nconnection: close\r\n\r\n{{",
+        server.address
+    );
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);

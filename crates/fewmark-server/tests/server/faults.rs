@@ -1,7 +1,7 @@
 //! What must not be lost when things go wrong.
 
-use serde_json::{Value, json};
 use crate::support::{MIDDLE, Part, Running, study};
+use serde_json::{Value, json};
 
 const VOXELS: u64 = 40 * 36 * 14;
 
@@ -27,9 +27,18 @@ fn a_broken_or_missing_index_loses_no_label() {
     let server = Running::start(folder.path());
     let info = server.get("/info/").ok().value();
     assert_eq!(info["datastore"]["completed"], 2);
-    for shape in ["[]", "{\"objects\":[]}", "{\"objects\":{\"ball\":7}}", "{\"objects\":{\"ball\":{\"labels\":{\"final\":{\"info\":[]}}}}}"] {
+    for shape in [
+        "[]",
+        "{\"objects\":[]}",
+        "{\"objects\":{\"ball\":7}}",
+        "{\"objects\":{\"ball\":{\"labels\":{\"final\":{\"info\":[]}}}}}",
+    ] {
         std::fs::write(&index, shape).unwrap();
-        assert_eq!(server.get("/datastore/?output=all").ok().value()["objects"]["ball"]["image"]["ext"], ".nii.gz", "{shape}");
+        assert_eq!(
+            server.get("/datastore/?output=all").ok().value()["objects"]["ball"]["image"]["ext"],
+            ".nii.gz",
+            "{shape}"
+        );
         server.json("PUT", "/api/images/ball/labels/final", &label(2)).ok();
     }
 }
@@ -79,9 +88,11 @@ fn two_clients_that_save_the_same_label_leave_one_whole_file() {
         let found = server.get(&format!("/api/images/{image}/labels/final")).ok().value();
         assert!([json!([1, VOXELS]), json!([2, VOXELS])].contains(&found["runs"]), "{found}");
     }
-    let index: Value = serde_json::from_slice(&std::fs::read(folder.path().join("datastore_v2.json")).unwrap()).unwrap();
+    let index: Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("datastore_v2.json")).unwrap()).unwrap();
     assert_eq!(index["objects"].as_object().unwrap().len(), 2);
-    let left: Vec<_> = std::fs::read_dir(folder.path().join("labels/final")).unwrap().flatten().map(|e| e.file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path().join("labels/final")).unwrap().flatten().map(|e| e.file_name()).collect();
     assert_eq!(left.len(), 2, "{left:?}");
 }
 
@@ -123,7 +134,10 @@ fn a_label_that_cannot_be_written_leaves_the_one_before() {
 #[test]
 fn a_full_disk_is_told_and_breaks_nothing() {
     let folder = tempfile::TempDir::new().unwrap();
-    let mounted = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=300k", "none"]).arg(folder.path()).output();
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=300k", "none"])
+        .arg(folder.path())
+        .output();
     if !mounted.is_ok_and(|output| output.status.success()) {
         println!("skipped: no file system can be mounted here");
         return;
@@ -159,11 +173,17 @@ fn a_client_that_leaves_gives_the_work_up() {
     // As many as there are workers: were they not given up, nobody would be served again.
     for _ in 0..std::thread::available_parallelism().map_or(4, usize::from) {
         let mut stream = std::net::TcpStream::connect(server.address).unwrap();
-        let head = format!("POST /api/images/large/segment HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\r\n{endless}", server.address, endless.len());
+        let head = format!(
+            "POST /api/images/large/segment HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\r\n{endless}",
+            server.address,
+            endless.len()
+        );
         stream.write_all(head.as_bytes()).unwrap();
         std::thread::sleep(std::time::Duration::from_millis(300));
     }
-    server.json("POST", "/api/images/ball/segment", &json!({ "method": "tv", "marks": { "foreground": [MIDDLE] } })).ok();
+    server
+        .json("POST", "/api/images/ball/segment", &json!({ "method": "tv", "marks": { "foreground": [MIDDLE] } }))
+        .ok();
 }
 
 #[test]
@@ -185,7 +205,8 @@ fn trainings_survive_the_server() {
     }
     let done = server.get("/api/trainings/run").ok().value();
     assert_eq!(done["state"], "done", "{done}");
-    let iterations: Vec<u64> = done["curve"].as_array().unwrap().iter().map(|p| p["iteration"].as_u64().unwrap()).collect();
+    let iterations: Vec<u64> =
+        done["curve"].as_array().unwrap().iter().map(|p| p["iteration"].as_u64().unwrap()).collect();
     assert_eq!(iterations, [1, 2, 3, 4, 5, 6]);
     assert!(folder.path().join("models/run.safetensors").exists());
 }

@@ -18,7 +18,8 @@ pub fn study() -> TempDir {
     let folder = TempDir::new().unwrap();
     let (c, s) = (0.3f64.cos(), 0.3f64.sin());
     let oblique = [[-c, s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]];
-    let geometry = |origin| Geometry::from_parts(Dimension::Three, [40, 36, 14], [0.7, 0.8, 2.5], origin, oblique).unwrap();
+    let geometry =
+        |origin| Geometry::from_parts(Dimension::Three, [40, 36, 14], [0.7, 0.8, 2.5], origin, oblique).unwrap();
     write_image(folder.path().join("ball.nii.gz"), &ball(geometry([12.25, -33.5, 101.125]))).unwrap();
     write_image(folder.path().join("cube.nrrd"), &ball(geometry([1.5, 2.5, -3.5]))).unwrap();
     let flat = Geometry::unit(Dimension::Two, [64, 48, 1]).unwrap();
@@ -168,8 +169,10 @@ impl Reply {
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
         let mut lines = head.lines();
         let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
-        let headers: Vec<(String, String)> =
-            lines.filter_map(|line| line.split_once(": ")).map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned())).collect();
+        let headers: Vec<(String, String)> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned()))
+            .collect();
         let body = bytes.get(end + 4..).unwrap_or_default();
         let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
         Self { status, body: if chunked { unchunked(body) } else { body.to_vec() }, headers }
