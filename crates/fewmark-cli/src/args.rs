@@ -1,5 +1,6 @@
 //! The command line: every command, argument and option.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -35,6 +36,8 @@ pub(crate) struct Common {
 pub(crate) enum Command {
     /// Segment the clicked object of an image
     Segment(Segment),
+    /// Serve a folder of images to a web page, 3D Slicer and other viewers
+    Serve(Serve),
     /// Score segmentations against the truth
     Evaluate(Evaluate),
     /// Train a network on a few images
@@ -109,6 +112,31 @@ pub(crate) struct Segment {
     /// Where to write the relaxed solution, 0 to 1
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) probability: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// The study folder: images at its root; labels, models and trainings are kept in it
+    #[arg(value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) studies: PathBuf,
+    /// Port to listen on; 0 for any free one
+    #[arg(short, long, default_value_t = 8000)]
+    pub(crate) port: u16,
+    /// Address to listen on; others than this computer's own need a token, which is made and printed unless given
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDRESS")]
+    pub(crate) host: IpAddr,
+    /// What clients must bring to be answered
+    #[arg(long, env = "FEWMARK_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// A site whose pages may use the server, such as an OHIF viewer; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) allow_origin: Vec<String>,
+    /// Largest upload in MiB
+    #[arg(long, default_value_t = 4096, value_name = "MIB")]
+    pub(crate) largest_upload: u64,
+    /// Memory in MiB for images and solver states that are kept between clicks [default: a quarter of what is free, at most 2048]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) warm: Option<u64>,
 }
 
 /// How a network is used.

@@ -32,12 +32,17 @@ fn in_pool(arguments: Arguments) -> Result<(), Failure> {
             .build_global()
             .map_err(|e| Failure::work(format!("cannot start {threads} threads: {e}")))?;
     }
-    rayon::scope(|_| run(arguments))
+    match &arguments.command {
+        // It waits most of the time, and would hold a thread of the pool while it does.
+        Command::Serve(serve) => commands::serve::run(serve, &arguments.common),
+        _ => rayon::scope(|_| run(arguments)),
+    }
 }
 
 fn run(arguments: Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
     match arguments.command {
+        Command::Serve(serve) => commands::serve::run(&serve, common),
         Command::Segment(segment) => commands::segment::run(&segment, common),
         Command::Evaluate(evaluate) => commands::evaluate::run(&evaluate, common),
         Command::Train(train) => commands::train::run(&train, common),

@@ -74,6 +74,15 @@ pub fn decode(
 /// [`Error::CannotStore`] when the format is unknown, only read, or cannot hold the image; [`Error::Io`].
 pub fn write_image(path: impl AsRef<Path>, image: &Image) -> Result<(), Error> {
     let path = path.as_ref();
+    write_atomically(path, &encode(path, image)?)
+}
+
+/// The bytes of the file that [`write_image`] would write under a name.
+///
+/// # Errors
+/// [`Error::CannotStore`] when the format is unknown, only read, or cannot hold the image.
+pub fn encode(name: impl AsRef<Path>, image: &Image) -> Result<Vec<u8>, Error> {
+    let path = name.as_ref();
     let format = writable_format(path)?;
     let gzip = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
     let bytes = match format {
@@ -85,7 +94,7 @@ pub fn write_image(path: impl AsRef<Path>, image: &Image) -> Result<(), Error> {
         Format::Npy => npy::encode(image),
         Format::Dicom | Format::Jpeg | Format::Bmp => Err(format!("{format} is only read")),
     };
-    write_atomically(path, &bytes.map_err(|reason| Error::CannotStore { path: path.to_owned(), reason })?)
+    bytes.map_err(|reason| Error::CannotStore { path: path.to_owned(), reason })
 }
 
 /// A picture as a PNG file in memory.

@@ -26,7 +26,7 @@ pub use format::Format;
 pub use geometry::{Dimension, Geometry, GeometryError, GeometryMismatch};
 pub use image::Image;
 pub use io::{
-    decode, encode_png, expect_folder, expect_writable, read_image, read_labels, read_series, write_atomically,
+    decode, encode, encode_png, expect_folder, expect_writable, read_image, read_labels, read_series, write_atomically,
     write_image, write_labels,
 };
 pub use label_map::{Label, LabelMap};

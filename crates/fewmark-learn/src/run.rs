@@ -131,6 +131,14 @@ impl Run {
         Ok(events(&path)?.collect())
     }
 
+    /// What was logged in a run folder up to now, without taking hold of it: another program may be training there.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when the log cannot be read.
+    pub fn history(path: impl AsRef<Path>) -> Result<Vec<Event>, Error> {
+        Ok(events(&path.as_ref().join(METRICS))?.collect())
+    }
+
     /// The pictures that were kept: iteration, name and file, in order.
     ///
     /// # Errors

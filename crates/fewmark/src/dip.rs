@@ -20,6 +20,7 @@ const NAME: &str = "dip";
 pub(crate) const DIP: Entry = Entry::new(
     NAME,
     "the clicked object as a Deep Image Prior, a network trained on this image alone; 2-D, takes a minute",
+    false,
     &[
         ("default", || table(&Parameters::default())),
         ("paper", || {
@@ -90,7 +91,7 @@ impl Method for SingleImage {
         let begun = std::time::Instant::now();
         let device = Compute::Cpu.device()?;
         let found = dip::segment(&case, single, &network, scaling, model, &device, &mut |step| {
-            progress(&Step { stage: "train", fraction: Some(step.iteration as f64 / step.of as f64) })
+            progress(&Step::share("train", step.iteration as f64 / step.of as f64))
         })
         .map_err(crate::learned::stopped)?;
         let mut result = segmentation(NAME, found.prediction, image)?;
@@ -153,8 +154,8 @@ impl Trained {
                     way.first().filter(|&&z| z != start).map(|_| mask[start * area..(start + 1) * area].to_vec());
                 for &z in way {
                     done += 1;
-                    let fraction = Some(done as f64 / geometry.size()[2] as f64);
-                    if progress(&Step { stage: "predict", fraction }) == ControlFlow::Break(()) {
+                    let share = done as f64 / geometry.size()[2] as f64;
+                    if progress(&Step::share("predict", share)) == ControlFlow::Break(()) {
                         return Err(Error::Stopped);
                     }
                     let of_slice = |clicks: &[[usize; 3]]| -> Vec<[usize; 3]> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use fewmark_learn::model::{Model, Summary};
 use fewmark_learn::{Compute, dip, fewshot, model, supervised};
 
 use crate::{Error, Method};
@@ -17,12 +18,65 @@ pub fn load(path: impl AsRef<Path>, compute: Compute, refine: bool) -> Result<Bo
         "dip" => Ok(Box::new(crate::dip::Trained::new(dip::Predictor::load(model, device)?, refine))),
         "supervised" => Ok(Box::new(crate::supervised::Trained::new(supervised::Predictor::load(model, device)?))),
         "fewshot-support" => Ok(crate::fewshot::method(fewshot::Known::load(model, device)?)),
-        "fewshot" => Err(fewmark_learn::Error::Unfit {
+        _ => Err(of_no_method(&model)),
+    }
+}
+
+/// A model file, without using it.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// The network, "msnet-2d"; "dip" for Deep-Image-Prior networks.
+    pub network: String,
+    /// Whether it segments what marks point at.
+    pub needs_marks: bool,
+    /// The labels that it answers with.
+    pub codes: Vec<u16>,
+    /// Axes of the images that it can segment: 2, 3 or both.
+    pub dimensions: Vec<u8>,
+    /// How it was trained.
+    pub training: Summary,
+}
+
+/// What a model file is for.
+///
+/// # Errors
+/// As [`load`].
+pub fn describe(path: impl AsRef<Path>) -> Result<Description, Error> {
+    let model = model::read(path)?;
+    let training = model.header.training.clone();
+    match model.header.method.as_str() {
+        "dip" => Ok(Description {
+            network: "dip".into(),
+            needs_marks: true,
+            codes: vec![1],
+            dimensions: vec![2, 3],
+            training,
+        }),
+        "supervised" => {
+            let predictor = supervised::Predictor::load(model, Compute::Cpu.device()?)?;
+            let network = &predictor.config().network;
+            // A network for pictures goes through a volume slice by slice.
+            let dimensions = if network.rank() == 4 { vec![2, 3] } else { vec![3] };
+            let codes = predictor.classes().codes().to_vec();
+            Ok(Description { network: network.name().into(), needs_marks: false, codes, dimensions, training })
+        }
+        "fewshot-support" => {
+            let codes = fewshot::Known::load(model, Compute::Cpu.device()?)?.codes();
+            Ok(Description { network: "fewshot".into(), needs_marks: false, codes, dimensions: vec![2, 3], training })
+        }
+        _ => Err(of_no_method(&model)),
+    }
+}
+
+/// Why a model is no method of its own.
+fn of_no_method(model: &Model) -> Error {
+    match model.header.method.as_str() {
+        "fewshot" => fewmark_learn::Error::Unfit {
             problem: "this model knows how to compare, but was shown nothing to look for".into(),
             hint: "use `fewmark fewshot`, or make a model with `fewmark support build`",
         }
-        .into()),
-        other => Err(Error::UnknownMethod { name: other.into(), nearest: None }),
+        .into(),
+        other => Error::UnknownMethod { name: other.into(), nearest: None },
     }
 }
 

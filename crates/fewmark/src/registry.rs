@@ -8,6 +8,8 @@ pub struct Entry {
     pub name: &'static str,
     /// What it does, one sentence.
     pub summary: &'static str,
+    /// Whether it segments volumes; others segment one slice of them at a time.
+    pub volumes: bool,
     presets: Presets,
     build: fn(toml::Table) -> Result<Box<dyn Method>, Error>,
 }
@@ -33,14 +35,15 @@ pub fn find(name: &str) -> Result<&'static Entry, Error> {
 }
 
 impl Entry {
-    /// An entry from the parts that a method's room supplies: its presets, and how it is built from a full set of parameters.
+    /// An entry from the parts that a method's room supplies: whether it does volumes, its presets, and how it is built from a full set of parameters.
     pub(crate) const fn new(
         name: &'static str,
         summary: &'static str,
+        volumes: bool,
         presets: Presets,
         build: fn(toml::Table) -> Result<Box<dyn Method>, Error>,
     ) -> Self {
-        Self { name, summary, presets, build }
+        Self { name, summary, volumes, presets, build }
     }
 
     /// Every parameter with its default.
@@ -51,6 +54,16 @@ impl Entry {
     /// The names that the key `preset` can have.
     pub fn presets(&self) -> impl Iterator<Item = &'static str> {
         self.presets.iter().map(|(name, _)| *name)
+    }
+
+    /// The names that a parameter can have; none for a parameter that is no name.
+    pub fn choices(&self, parameter: &str) -> Vec<String> {
+        // The type of the parameter is asked: its complaint about a name that nothing has lists those that there are.
+        let change = toml::Table::from_iter([(parameter.to_owned(), toml::Value::from("?"))]);
+        match self.build(&[change]) {
+            Err(Error::Config { message, .. }) => choices_in(&message),
+            _ => Vec::new(),
+        }
     }
 
     /// Builds the method from its defaults, or from the preset that `preset = "NAME"` names, changed by `changes` in turn.
@@ -117,6 +130,14 @@ fn other_kind(present: &toml::Value, value: &toml::Value) -> Option<&'static str
         (Array(_), _) => Some("a list such as [0, 1]"),
         (toml::Value::Table(_), _) => Some("settings of its own, such as training.iterations = 100"),
         _ => Some("a name"),
+    }
+}
+
+/// The names that `serde` lists when it was given one that it does not know: "unknown variant `?`, expected `a` or `b`".
+pub(crate) fn choices_in(message: &str) -> Vec<String> {
+    match message.split_once("expected") {
+        Some((_, names)) => names.split('`').skip(1).step_by(2).map(str::to_owned).collect(),
+        None => Vec::new(),
     }
 }
 

@@ -33,7 +33,7 @@ impl Method for Trained {
         let begun = std::time::Instant::now();
         let found = self
             .predictor
-            .predict(image, &mut |share| progress(&Step { stage: "predict", fraction: Some(share) }))
+            .predict(image, &mut |share| progress(&Step::share("predict", share)))
             .map_err(crate::learned::stopped)?;
         let object = found.probabilities.channel(0).iter().map(|background| 1.0 - background).collect();
         let object = Image::new(object, 1, image.geometry().clone())?.with_stored(SampleType::F32);

@@ -112,6 +112,12 @@ impl Session {
         120 * voxels as u64
     }
 
+    /// About the memory that a session takes between two segmentations, in bytes, for so many voxels.
+    pub fn kept(voxels: usize) -> u64 {
+        // Image, edges and cost 12, two distances 26, the last solution 16.
+        54 * voxels as u64
+    }
+
     /// Segments the object that holds the foreground clicks and none of the background clicks.
     ///
     /// `on_iteration` is called with the solver's name and state; breaking ends the work with [`Error::Stopped`].

@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Evaluate, common: &Common) -> Result<(), Failure> 
     let mut scores = BTreeMap::new();
     let line = ProgressLine::new(common);
     for (i, case) in cases.iter().enumerate() {
-        let _ = line.show(&fewmark::Step { stage: "score", fraction: Some(i as f64 / cases.len() as f64) });
+        let _ = line.show(&fewmark::Step::share("score", i as f64 / cases.len() as f64));
         scores.insert(case.name.clone(), score(case, &options, arguments.ignore_geometry)?);
     }
     drop(line);

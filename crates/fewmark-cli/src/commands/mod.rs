@@ -14,6 +14,7 @@ pub(crate) mod networks;
 pub(crate) mod predict;
 pub(crate) mod runs;
 pub(crate) mod segment;
+pub(crate) mod serve;
 pub(crate) mod superpixels;
 pub(crate) mod support;
 pub(crate) mod train;

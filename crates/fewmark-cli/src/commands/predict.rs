@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &Predict, common: &Common) -> Result<(), Failure> {
         let begun = std::time::Instant::now();
         let result = method.segment(&image, &marks, &mut |step| {
             let share = (i as f64 + step.fraction.unwrap_or(0.0)) / cases.len() as f64;
-            line.show(&Step { stage: "predict", fraction: Some(share) })
+            line.show(&Step::share("predict", share))
         })?;
         let seconds = begun.elapsed().as_secs_f64();
         // Pictures stay pictures, scans stay scans.

@@ -43,8 +43,7 @@ pub(crate) fn run(arguments: &Superpixels, common: &Common) -> Result<(), Failur
             write_labels(&labels, &superpixels(&read_image(image)?, &params)?)?;
         }
         rows.push(Row { case: case.clone(), kept, labels });
-        if line.show(&Step { stage: "superpixels", fraction: Some((done + 1) as f64 / images.len() as f64) }).is_break()
-        {
+        if line.show(&Step::share("superpixels", (done + 1) as f64 / images.len() as f64)).is_break() {
             break;
         }
     }

@@ -15,6 +15,7 @@ mod refused_outputs;
 mod refused_pictures;
 mod refused_volumes;
 mod segment;
+mod serve;
 mod streams;
 mod superpixels;
 mod train;

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::registry::{merge, nearest};
+use crate::registry::{choices_in, merge, nearest, parse_setting};
 
 /// A training, all of it: what `config.toml` of a run folder holds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -116,6 +116,18 @@ pub fn settings(train: &str, changes: &[toml::Table]) -> Result<toml::Table, Err
         merge(&mut settings, change, "").map_err(|error| of_settings(error, train))?;
     }
     Ok(settings)
+}
+
+/// The names that a setting, such as `training.schedule`, can have; none for a setting that is no name.
+pub fn choices(train: &str, setting: &str) -> Vec<String> {
+    let change = parse_setting(&format!("{setting} = \"?\""));
+    let settings = change.ok().and_then(|change| settings(train, &[change]).ok());
+    let Some(settings) = settings else { return Vec::new() };
+    let asked = Training { train: train.into(), device: Compute::Cpu, cases: Vec::new(), settings };
+    match asked.check() {
+        Err(Error::Setting(message)) => choices_in(&message),
+        _ => Vec::new(),
+    }
 }
 
 impl Training {

@@ -1,0 +1,43 @@
+//! The image that is labelled next.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::Params;
+use crate::Shared;
+use crate::active::{Strategy, next as choose};
+use crate::body;
+use crate::error::Problem;
+use crate::routes::json as answer;
+
+pub(super) async fn next(
+    State(app): State<Shared>,
+    Path(strategy): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let who: Params = body::json_or_default(&app, body).await?;
+    let chosen = choose(&app, Strategy::named(&strategy)?).await?;
+    // An empty object tells that nothing is left.
+    let Some(chosen) = chosen else { return Ok(answer(&json!({}))) };
+    let found = app
+        .wait(move |app| {
+            let image = chosen.image;
+            let mut info = app.datastore.image_info(&image.id);
+            let time = crate::clock::now();
+            let by = json!({ "ts": time, "client_id": who.get("client_id").cloned().unwrap_or(Value::Null) });
+            let strategies = json!({ strategy: by });
+            info.insert("strategy".into(), strategies);
+            app.datastore.set_image_info(&image, info.clone())?;
+            info.insert("id".into(), image.id.clone().into());
+            info.insert("name".into(), image.name().into());
+            info.insert("path".into(), app.shown(&image.path).into());
+            if let Some(uncertainty) = chosen.uncertainty {
+                info.insert("uncertainty".into(), uncertainty.into());
+            }
+            Ok(info)
+        })
+        .await?;
+    Ok(answer(&found))
+}

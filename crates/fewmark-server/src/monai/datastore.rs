@@ -1,0 +1,240 @@
+//! Images and labels as files.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse as _, Response};
+use fewmark::image::{Format, read_labels};
+use fewmark::{Geometry, LabelMap};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::info::statistics_of;
+use super::{Params, files};
+use crate::Shared;
+use crate::api::query;
+use crate::body::{Form, FormFile};
+use crate::datastore::{FINAL, ImageFile, ending};
+use crate::error::Problem;
+use crate::routes::json as answer;
+use crate::segment::load;
+
+#[derive(Deserialize)]
+struct List {
+    output: Option<String>,
+}
+
+pub(super) async fn list(State(app): State<Shared>, uri: Uri) -> Result<Response, Problem> {
+    let List { output } = query(&uri)?;
+    let found = app
+        .wait(move |app| match output.as_deref() {
+            None | Some("stats" | "") => statistics_of(app),
+            Some("all") => app.datastore.as_index(),
+            Some("train") => {
+                let images = app.datastore.images()?;
+                let pair = |image: &ImageFile| {
+                    let label = image.labels.get(FINAL)?;
+                    Some(json!({ "image": app.shown(&image.path), "label": app.shown(label) }))
+                };
+                Ok(images.iter().filter_map(pair).collect::<Vec<_>>().into())
+            }
+            Some(other) => Err(Problem::wrong(format!("output = {other:?}: expected stats, all or train"))),
+        })
+        .await?;
+    Ok(answer(&found))
+}
+
+/// What an address says of an image or a label.
+#[derive(Deserialize)]
+struct Which {
+    image: Option<String>,
+    id: Option<String>,
+    label: Option<String>,
+    tag: Option<String>,
+    check_sum: Option<String>,
+}
+
+impl Which {
+    fn image(&self) -> Result<String, Problem> {
+        let named = self.image.as_ref().or(self.id.as_ref()).or(self.label.as_ref());
+        named.cloned().ok_or_else(|| Problem::wrong("the query of the address names no image"))
+    }
+
+    fn label(&self) -> Result<(String, String), Problem> {
+        let named = self.label.as_ref().or(self.image.as_ref()).or(self.id.as_ref());
+        let id = named.cloned().ok_or_else(|| Problem::wrong("the query of the address names no label"))?;
+        Ok((id, self.tag.clone().unwrap_or_else(|| FINAL.into())))
+    }
+}
+
+pub(super) async fn image(State(app): State<Shared>, uri: Uri) -> Result<Response, Problem> {
+    let which: Which = query(&uri)?;
+    let (id, sum) = (which.image()?, which.check_sum);
+    let path = app.wait(move |app| Ok(app.datastore.image(&id)?.path)).await?;
+    if let Some(sum) = sum {
+        let path = path.clone();
+        app.compute(move |_| check(&path, &sum)).await?;
+    }
+    files::send(&app, &path).await
+}
+
+/// Whether a file has the sum that the client believes, `SHA256:...`.
+fn check(path: &std::path::Path, sum: &str) -> Result<(), Problem> {
+    let bytes = std::fs::read(path).map_err(|e| Problem::io("read", path, e))?;
+    let found = crate::random::hex(&Sha256::digest(bytes));
+    let expected = sum.split_once(':').map_or(sum, |(_, sum)| sum);
+    if expected.eq_ignore_ascii_case(&found) { Ok(()) } else { Err(Problem::missing("the image has another checksum")) }
+}
+
+pub(super) async fn add_image(
+    State(app): State<Shared>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let which: Which = query(&uri)?;
+    let mut form = Form::read(&app, &headers, body).await?;
+    let params = form.object("params")?;
+    let file = form
+        .file("file")
+        .ok_or_else(|| Problem::wrong("the form has no file").hint("send the image in the field `file`"))?;
+    let ending = ending(&file.name).ok_or_else(|| {
+        Problem::wrong(format!("{:?}: the ending tells no known format", file.name))
+            .hint("send the image under its own name")
+    })?;
+    let name = which.image.or(which.id).map_or_else(|| file.name.clone(), |id| format!("{id}.{ending}"));
+    let id = app.compute(move |app| app.datastore.add_image(file.file, &name, params, true)).await?;
+    Ok(answer(&json!({ "image": id })))
+}
+
+pub(super) async fn remove_image(State(app): State<Shared>, uri: Uri) -> Result<Response, Problem> {
+    let id = query::<Which>(&uri)?.image()?;
+    app.wait(move |app| app.datastore.remove_image(&id)).await?;
+    Ok(answer(&json!({})))
+}
+
+pub(super) async fn image_info(State(app): State<Shared>, uri: Uri) -> Result<Response, Problem> {
+    let id = query::<Which>(&uri)?.image()?;
+    let info = app
+        .wait(move |app| {
+            let image = app.datastore.image(&id)?;
+            let mut info = app.datastore.image_info(&id);
+            info.insert("path".into(), app.shown(&image.path).into());
+            Ok(info)
+        })
+        .await?;
+    Ok(answer(&info))
+}
+
+/// The information in a form, under either of the names that it goes by.
+async fn info_of(app: &Shared, headers: &HeaderMap, body: Body) -> Result<Params, Problem> {
+    let form = Form::read(app, headers, body).await?;
+    let info = form.object("info")?;
+    if info.is_empty() { form.object("params") } else { Ok(info) }
+}
+
+pub(super) async fn set_image_info(
+    State(app): State<Shared>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let id = query::<Which>(&uri)?.image()?;
+    let info = info_of(&app, &headers, body).await?;
+    let info = app
+        .wait(move |app| {
+            let image = app.datastore.image(&id)?;
+            app.datastore.set_image_info(&image, info)?;
+            Ok(app.datastore.image_info(&id))
+        })
+        .await?;
+    Ok(answer(&info))
+}
+
+pub(super) async fn label(State(app): State<Shared>, uri: Uri) -> Result<Response, Problem> {
+    let (id, tag) = query::<Which>(&uri)?.label()?;
+    let path = app.wait(move |app| Ok(app.datastore.label(&id, &tag)?.1)).await?;
+    files::send(&app, &path).await
+}
+
+pub(super) async fn save_label(
+    State(app): State<Shared>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let which: Which = query(&uri)?;
+    let (id, tag) = (which.image()?, which.tag.unwrap_or_else(|| FINAL.into()));
+    let mut form = Form::read(&app, &headers, body).await?;
+    let params = form.object("params")?;
+    let file = form
+        .file("label")
+        .ok_or_else(|| Problem::wrong("the form has no label").hint("send it in the field `label`"))?;
+    app.compute(move |app| {
+        let image = app.datastore.image(&id)?;
+        let labels = labels_of(app, &image, &file)?;
+        app.datastore.save_label(&image, &tag, &labels, params)?;
+        Ok(answer(&json!({ "image": id, "label": id })))
+    })
+    .await
+}
+
+/// The labels in an uploaded file, in the image's own geometry.
+///
+/// # Errors
+/// 422 when the file is no label map, or lies elsewhere than the image.
+pub(super) fn labels_of(app: &Shared, image: &ImageFile, file: &FormFile) -> Result<LabelMap, Problem> {
+    let (_, decoded) = load(app, &image.path)?;
+    let geometry = decoded.image.geometry();
+    let labels = read_labels(file.file.path()).map_err(|e| Problem::from(e).of_upload(file.file.path(), &file.name))?;
+    expect_same_place(&image.path, geometry, labels.geometry())?;
+    Ok(LabelMap::new(labels.labels().to_vec(), geometry.clone())?)
+}
+
+/// Whether labels belong to an image. A picture has no place in the world, and viewers give it one of their own: its size has to do.
+fn expect_same_place(path: &std::path::Path, image: &Geometry, labels: &Geometry) -> Result<(), Problem> {
+    let picture = matches!(Format::of_name(path), Some(Format::Png | Format::Jpeg | Format::Bmp));
+    if picture && image.size() == labels.size() {
+        return Ok(());
+    }
+    Ok(image.expect_same_space(labels).map_err(fewmark::image::Error::from)?)
+}
+
+pub(super) async fn remove_label(State(app): State<Shared>, uri: Uri) -> Result<Response, Problem> {
+    let (id, tag) = query::<Which>(&uri)?.label()?;
+    app.wait(move |app| app.datastore.remove_label(&id, &tag)).await?;
+    Ok(answer(&json!({})))
+}
+
+pub(super) async fn label_info(State(app): State<Shared>, uri: Uri) -> Result<Response, Problem> {
+    let (id, tag) = query::<Which>(&uri)?.label()?;
+    let info = app
+        .wait(move |app| {
+            let (_, path) = app.datastore.label(&id, &tag)?;
+            let mut info = app.datastore.label_info(&id, &tag);
+            info.insert("path".into(), app.shown(&path).into());
+            Ok(info)
+        })
+        .await?;
+    Ok(answer(&info))
+}
+
+pub(super) async fn set_label_info(
+    State(app): State<Shared>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (id, tag) = query::<Which>(&uri)?.label()?;
+    let more = info_of(&app, &headers, body).await?;
+    let info: Map<String, Value> = app
+        .wait(move |app| {
+            app.datastore.label(&id, &tag)?;
+            let info: Map<String, Value> = app.datastore.label_info(&id, &tag).into_iter().chain(more).collect();
+            app.datastore.set_label_info(&id, &tag, info.clone())?;
+            Ok(info)
+        })
+        .await?;
+    Ok(answer(&info).into_response())
+}

@@ -1,0 +1,199 @@
+//! Decoded images and solver states, within a bound: the least recently used leave.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fewmark::{Image, Warm};
+
+use crate::facts::Facts;
+
+/// Which image: that of a file as it was at some time, and which part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    /// The file.
+    pub(crate) file: std::path::PathBuf,
+    /// Its time and length: a file that was replaced is another image.
+    pub(crate) stamp: (std::time::SystemTime, u64),
+    /// Which part of it.
+    pub(crate) part: Part,
+}
+
+/// A part of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    /// All of it.
+    Whole,
+    /// One slice across z.
+    Slice(usize),
+    /// All of it, on a coarser grid.
+    Coarse,
+}
+
+/// An image in memory, and what was found out about it.
+pub(crate) struct Decoded {
+    pub(crate) image: Image,
+    /// Range, window and histogram, once somebody asked.
+    pub(crate) facts: std::sync::OnceLock<Facts>,
+}
+
+impl From<Image> for Decoded {
+    fn from(image: Image) -> Self {
+        Self { image, facts: std::sync::OnceLock::new() }
+    }
+}
+
+/// The store. Solver states are taken out while they are used, so that nothing waits for a lock while it computes.
+pub(crate) struct Store {
+    limit: u64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    images: HashMap<Key, Slot<Arc<Decoded>>>,
+    states: HashMap<Key, Vec<Slot<Warm>>>,
+    bytes: u64,
+    clock: u64,
+}
+
+struct Slot<T> {
+    value: T,
+    bytes: u64,
+    used: u64,
+}
+
+impl Store {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { limit, inner: Mutex::default() }
+    }
+
+    /// The image, if it is here.
+    pub(crate) fn image(&self, key: &Key) -> Option<Arc<Decoded>> {
+        let mut inner = self.lock();
+        let now = inner.tick();
+        let slot = inner.images.get_mut(key)?;
+        slot.used = now;
+        Some(slot.value.clone())
+    }
+
+    /// Keeps an image.
+    pub(crate) fn keep_image(&self, key: Key, image: Arc<Decoded>) {
+        let bytes = 4 * image.image.samples().len() as u64;
+        let mut inner = self.lock();
+        let used = inner.tick();
+        inner.bytes += bytes;
+        if let Some(old) = inner.images.insert(key, Slot { value: image, bytes, used }) {
+            inner.bytes -= old.bytes;
+        }
+        inner.shrink(self.limit);
+    }
+
+    /// Takes out what a method kept of the image; an empty state when there is none.
+    pub(crate) fn take_state(&self, key: &Key) -> Warm {
+        let mut inner = self.lock();
+        let taken = inner.states.get_mut(key).and_then(Vec::pop);
+        inner.bytes -= taken.as_ref().map_or(0, |slot| slot.bytes);
+        taken.map_or_else(Warm::default, |slot| slot.value)
+    }
+
+    /// Keeps what a method wants to keep of the image.
+    pub(crate) fn keep_state(&self, key: Key, state: Warm) {
+        if state.is_empty() {
+            return;
+        }
+        let mut inner = self.lock();
+        let (used, bytes) = (inner.tick(), state.bytes());
+        inner.bytes += bytes;
+        inner.states.entry(key).or_default().push(Slot { value: state, bytes, used });
+        inner.shrink(self.limit);
+    }
+
+    /// Bytes kept.
+    #[cfg(test)]
+    fn bytes(&self) -> u64 {
+        self.lock().bytes
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    /// Lets the least recently used go until the rest is within the limit.
+    fn shrink(&mut self, limit: u64) {
+        while self.bytes > limit {
+            let image = self.images.iter().map(|(key, slot)| (slot.used, key)).min_by_key(|(used, _)| *used);
+            let state = self
+                .states
+                .iter()
+                .filter_map(|(key, slots)| Some((slots.first()?.used, key)))
+                .min_by_key(|(used, _)| *used);
+            let freed = match (image, state) {
+                (Some((image, key)), state) if state.is_none_or(|(state, _)| image < state) => {
+                    let key = key.clone();
+                    self.images.remove(&key).map_or(0, |slot| slot.bytes)
+                }
+                (_, Some((_, key))) => {
+                    let key = key.clone();
+                    let slots = self.states.get_mut(&key);
+                    let freed = slots.map_or(0, |slots| slots.remove(0).bytes);
+                    self.states.retain(|_, slots| !slots.is_empty());
+                    freed
+                }
+                _ => return,
+            };
+            self.bytes -= freed;
+        }
+        self.states.retain(|_, slots| !slots.is_empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fewmark::{Dimension, Geometry};
+
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        Key { file: name.into(), stamp: (std::time::SystemTime::UNIX_EPOCH, 0), part: Part::Whole }
+    }
+
+    fn image(voxels: usize) -> Arc<Decoded> {
+        let geometry = Geometry::unit(Dimension::Two, [voxels, 1, 1]).unwrap();
+        Arc::new(Image::new(vec![0.0; voxels], 1, geometry).unwrap().into())
+    }
+
+    #[test]
+    fn the_least_recently_used_leaves() {
+        let store = Store::new(4 * 250);
+        store.keep_image(key("a"), image(100));
+        store.keep_image(key("b"), image(100));
+        assert!(store.image(&key("a")).is_some());
+        store.keep_image(key("c"), image(100));
+        assert!(store.image(&key("b")).is_none());
+        assert!(store.image(&key("a")).is_some() && store.image(&key("c")).is_some());
+        assert_eq!(store.bytes(), 800);
+    }
+
+    #[test]
+    fn what_is_larger_than_the_bound_does_not_stay() {
+        let store = Store::new(100);
+        store.keep_image(key("a"), image(100));
+        assert!(store.image(&key("a")).is_none());
+        assert_eq!(store.bytes(), 0);
+    }
+
+    #[test]
+    fn replacing_an_image_counts_it_once() {
+        let store = Store::new(4000);
+        store.keep_image(key("a"), image(100));
+        store.keep_image(key("a"), image(200));
+        assert_eq!(store.bytes(), 800);
+    }
+}
