@@ -83,7 +83,7 @@ impl Method for Shown {
         let begun = std::time::Instant::now();
         let found = self
             .known
-            .segment(image, &mut |share| progress(&Step { stage: "segment", fraction: Some(share) }))
+            .segment(image, &mut |share| progress(&Step { stage: "segment", fraction: Some(share), energy: None }))
             .map_err(crate::learned::stopped)?;
         Ok(Segmentation {
             labels: found.labels,

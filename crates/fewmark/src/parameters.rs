@@ -16,8 +16,11 @@ const POSITIVE: (Option<f64>, Option<f64>) = (Some(0.0), None);
 const COUNT: (Option<f64>, Option<f64>) = (Some(1.0), None);
 const SHARE: (Option<f64>, Option<f64>) = (Some(0.0), Some(1.0));
 
+/// The least and the largest number that a parameter can be, where there are such.
+type Bounds = (Option<f64>, Option<f64>);
+
 /// Every setting that has a sentence, in alphabetical order.
-const ALL: &[(&str, &str, (Option<f64>, Option<f64>))] = &[
+const ALL: &[(&str, &str, Bounds)] = &[
     ("alpha", "elastica: weight of the outline's length", POSITIVE),
     ("augmentation.mirror", "whether images are mirrored; not where left and right have labels of their own", ANY),
     ("augmentation.rotation", "images are turned by up to this many degrees", POSITIVE),

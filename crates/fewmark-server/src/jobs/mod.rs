@@ -47,7 +47,7 @@ pub(crate) struct Order {
 
 /// The networks that learn from labels, which is what a study has.
 pub(crate) fn networks() -> impl Iterator<Item = &'static str> {
-    training::names().filter(|name| training::companion(name) == Companion::Labels)
+    training::names().filter(|name| training::companion(name) == (Companion::Labels, true))
 }
 
 fn busy() -> Problem {
@@ -117,7 +117,7 @@ impl Jobs {
         let cases: Vec<CaseFiles> = images
             .into_iter()
             .filter_map(|image| {
-                Some(CaseFiles { with: image.labels.get(&tag)?.clone(), name: image.id, image: image.path })
+                Some(CaseFiles { with: Some(image.labels.get(&tag)?.clone()), name: image.id, image: image.path })
             })
             .collect();
         if cases.is_empty() {
