@@ -1,6 +1,6 @@
 /** What the browser tests need: a study folder, a running server, a browser, and places to click that are known to be right. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -36,6 +36,7 @@ export async function study(): Promise<{ folder: string; volume: Case; picture: 
   execFileSync(BINARY!, ["demo", "-o", demo, "--quiet"], { stdio: ["ignore", "ignore", "inherit"] });
   for (const name of ["volume", "slice"]) cpSync(join(demo, `${name}.nii.gz`), join(folder, `${name}.nii.gz`));
   const truth = await read(join(demo, "volume_truth.nii.gz"));
+  rmSync(demo, { recursive: true, force: true });
   return { folder, volume: { id: "volume", truth, label: truth.samples.find((value) => value !== 0)! }, picture: "slice" };
 }
 

@@ -1,6 +1,6 @@
 /** A person's way through the page in a real browser, against the real server. Needs FEWMARK_BIN, the program with the page in it. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
@@ -32,6 +32,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await server?.stop();
+  if (folder) rmSync(folder, { recursive: true, force: true });
 });
 
 /** The value that is saved for a voxel. */

@@ -242,7 +242,7 @@ function errorOf(body: unknown, status: number, response: Response | null): ApiE
   const { error, hint, request } = (body ?? {}) as { error?: string; hint?: string | null; request?: string };
   const id = request ?? response?.headers.get("x-request-id") ?? null;
   const unauthorised = status === 401 ? "open the address with #token=... that the server printed when it started" : null;
-  return new ApiError(error ?? `the server answered with status ${status}`, status, hint ?? unauthorised, id);
+  return new ApiError(error ?? `the server answered with status ${status}`, status, unauthorised ?? hint ?? null, id);
 }
 
 function unreachable(): ApiError {

@@ -6,13 +6,10 @@ import type { Volume } from "../nifti.ts";
 import { rgb } from "./render.ts";
 import { type Surface, surfacesOf } from "./surface.ts";
 
-/** The image around the surfaces: a mist, or all there is to see where there are none. */
-const [MIST, ALONE] = [0.15, 1];
-
 export class Render3d {
   private constructor(private readonly niivue: Niivue, private readonly volume: Volume, private readonly image: NVImage | null) {}
 
-  /** `rays` draws the image, too: a ray through every pixel, which needs a graphics card. */
+  /** `rays` draws the image while there are no surfaces: a ray through every pixel, which needs a graphics card. */
   static async make(canvas: HTMLCanvasElement, volume: Volume, rays: boolean): Promise<Render3d> {
     const niivue = new Niivue({
       backColor: [0.043, 0.051, 0.063, 1], show3Dcrosshair: false, isOrientCube: false, isColorbar: false, loadingText: "",
@@ -31,7 +28,7 @@ export class Render3d {
 
   setWindow([low, high]: readonly [number, number]): void {
     if (!this.image) return;
-    // Dark voxels are air for the eye: a volume that begins at the lower end of the window hides its labels in a grey box.
+    // Dark voxels are air for the eye: a volume that begins at the lower end of the window is a grey box.
     this.image.cal_min = low + 0.25 * (high - low);
     this.image.cal_max = high;
     this.niivue.updateGLVolume();
@@ -47,7 +44,8 @@ export class Render3d {
       const { points, triangles } = inWorld(surface, this.volume);
       this.niivue.addMesh(new NVMesh(points, triangles, label?.name ?? "", colour, 1, true, this.niivue.gl));
     }
-    if (this.image) this.niivue.setOpacity(0, surfaces.size > 0 ? MIST : ALONE);
+    // NiiVue hides surfaces behind the nearest voxel that is drawn, however faint: the image is seen while there are none.
+    if (this.image) this.niivue.setOpacity(0, surfaces.size > 0 ? 0 : 1);
     this.niivue.updateGLVolume();
     return surfaces.size > 0;
   }
