@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Fewshot, common: &Common) -> Result<(), Failure> {
         let begun = std::time::Instant::now();
         let found = method.segment(&image, &Marks::default(), &mut |step| {
             let share = (done as f64 + step.fraction.unwrap_or(0.0)) / queries.len() as f64;
-            line.show(&Step { stage: "segment", fraction: Some(share) })
+            line.show(&Step { stage: "segment", fraction: Some(share), energy: None })
         })?;
         let seconds = begun.elapsed().as_secs_f64();
         // Only now: a scan that cannot be segmented leaves no empty folder.

@@ -23,9 +23,10 @@ impl Served {
             .current_dir(lab.path(""))
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap();
+            .expect("the program was built for this test");
         let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let output = process.stdout.take().expect("it was asked for");
+        BufReader::new(output).read_line(&mut line).expect("a line of text");
         let address =
             line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default().to_owned();
         Self { process, address }
