@@ -25,7 +25,7 @@ fn at_least_sixty_kinds() {
     let long_id = format!("/api/images/{long}");
     let big = vec![0u8; (1 << 20) + 1];
     let bomb = bomb();
-    let nested = "[".repeat(100_000);
+    let nested = format!("{{\"method\":\"tv\",\"support\":{}", "[".repeat(100_000));
     let many: Vec<[u32; 3]> = (0..10_001).map(|_| [1, 1, 1]).collect();
     let many = json!({ "method": "tv", "marks": { "foreground": many } }).to_string();
     let overflow = json!({ "runs": [1, u64::MAX, 1, 20161] }).to_string();

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A study: a volume in an oblique frame, a volume in NRRD, and a picture.
-pub fn study() -> TempDir {
+pub(crate) fn study() -> TempDir {
     let folder = TempDir::new().unwrap();
     let (c, s) = (0.3f64.cos(), 0.3f64.sin());
     let oblique = [[-c, s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]];
@@ -28,7 +28,7 @@ pub fn study() -> TempDir {
 }
 
 /// A bright ball or disc in the middle, on a dark ground with some texture.
-pub fn ball(geometry: Geometry) -> Image {
+pub(crate) fn ball(geometry: Geometry) -> Image {
     let size = geometry.size();
     let radius = size[0].min(size[1]) as f64 / 4.0;
     let grid = geometry.grid();
@@ -49,18 +49,18 @@ pub fn ball(geometry: Geometry) -> Image {
 }
 
 /// A server that ends with the test.
-pub struct Running {
-    pub address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Running {
-    pub fn start(studies: &Path) -> Self {
+    pub(crate) fn start(studies: &Path) -> Self {
         Self::with(studies, |_| {})
     }
 
-    pub fn with(studies: &Path, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn with(studies: &Path, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new(studies);
         config.address.set_port(0);
         config.warm_bytes = 256 << 20;
@@ -78,7 +78,7 @@ impl Running {
     }
 
     /// Sends a request and waits for the whole answer.
-    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
         let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             head += &format!("host: {}\r\n", self.address);
@@ -89,22 +89,22 @@ impl Running {
         self.raw(&[head.as_bytes(), b"\r\n", body].concat())
     }
 
-    pub fn get(&self, path: &str) -> Reply {
+    pub(crate) fn get(&self, path: &str) -> Reply {
         self.send("GET", path, &[], b"")
     }
 
-    pub fn json(&self, method: &str, path: &str, body: &Value) -> Reply {
+    pub(crate) fn json(&self, method: &str, path: &str, body: &Value) -> Reply {
         self.send(method, path, &[("content-type", "application/json")], body.to_string().as_bytes())
     }
 
     /// A form as the Python client builds it, boundary and all.
-    pub fn form(&self, method: &str, path: &str, parts: &[Part<'_>]) -> Reply {
+    pub(crate) fn form(&self, method: &str, path: &str, parts: &[Part<'_>]) -> Reply {
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
         self.send(method, path, &[("content-type", &kind)], &form(parts))
     }
 
     /// Sends bytes as they are.
-    pub fn raw(&self, bytes: &[u8]) -> Reply {
+    pub(crate) fn raw(&self, bytes: &[u8]) -> Reply {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
         // A server that refuses a body may close before all of it is sent.
@@ -125,15 +125,15 @@ impl Drop for Running {
 }
 
 /// The boundary of the Python client, `$` and all.
-pub const BOUNDARY: &str = "----------lImIt_of_THE_fIle_eW_$";
+pub(crate) const BOUNDARY: &str = "----------lImIt_of_THE_fIle_eW_$";
 
 /// A part of a form.
-pub enum Part<'a> {
+pub(crate) enum Part<'a> {
     Text(&'a str, &'a str),
     File(&'a str, &'a str, &'a [u8]),
 }
 
-pub fn form(parts: &[Part<'_>]) -> Vec<u8> {
+pub(crate) fn form(parts: &[Part<'_>]) -> Vec<u8> {
     let mut body = Vec::new();
     for part in parts {
         match part {
@@ -157,10 +157,10 @@ pub fn form(parts: &[Part<'_>]) -> Vec<u8> {
 
 /// An answer.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
@@ -178,26 +178,26 @@ impl Reply {
         Self { status, body: if chunked { unchunked(body) } else { body.to_vec() }, headers }
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn value(&self) -> Value {
+    pub(crate) fn value(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
     }
 
     /// The answer of a request that has to succeed.
-    pub fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         assert!(self.status == 200 || self.status == 201, "{}: {}", self.status, self.text());
         self
     }
 
     /// The JSON and the file of an answer of `/infer`.
-    pub fn parts(&self) -> (Value, String, Vec<u8>) {
+    pub(crate) fn parts(&self) -> (Value, String, Vec<u8>) {
         let boundary = self.header("content-type").split_once("boundary=").unwrap().1.to_owned();
         assert_eq!(self.header("content-length"), self.body.len().to_string());
         assert_eq!(self.header("transfer-encoding"), "");
@@ -217,7 +217,7 @@ impl Reply {
     }
 
     /// The events of a stream: names and data.
-    pub fn events(&self) -> Vec<(String, Value)> {
+    pub(crate) fn events(&self) -> Vec<(String, Value)> {
         let text = self.text();
         let event = |block: &str| {
             let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
@@ -239,7 +239,7 @@ fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Writes bytes to a file with an ending and reads the image in it.
-pub fn read(bytes: &[u8], name: &str) -> Image {
+pub(crate) fn read(bytes: &[u8], name: &str) -> Image {
     let folder = TempDir::new().unwrap();
     let path: PathBuf = folder.path().join(name);
     std::fs::write(&path, bytes).unwrap();
@@ -247,5 +247,5 @@ pub fn read(bytes: &[u8], name: &str) -> Image {
 }
 
 /// The middle of the volumes, and a corner.
-pub const MIDDLE: [usize; 3] = [20, 18, 7];
-pub const CORNER: [usize; 3] = [2, 2, 7];
+pub(crate) const MIDDLE: [usize; 3] = [20, 18, 7];
+pub(crate) const CORNER: [usize; 3] = [2, 2, 7];
