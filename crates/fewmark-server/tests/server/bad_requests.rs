@@ -210,7 +210,7 @@ fn at_least_sixty_kinds() {
         ("PUT", "/datastore/label?image=ball", multipart, &elsewhere, 422),
         ("POST", "/scoring/magic", &[], b"", 404),
         ("POST", "/activelearning/magic", &[], b"", 404),
-        ("POST", "/activelearning/first", JSON, b"[", 400),
+        ("POST", "/activelearning/first", JSON, b"[", 422),
         // Who asks, and from where.
         ("GET", "/api/info", &[("host", "evil.example")], b"", 403),
         ("GET", "/api/info", &[("host", "evil.example:80")], b"", 403),
