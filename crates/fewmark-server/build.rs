@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 
 /// Folders of `web/` that are made, not written.
 const MADE: [&str; 3] = ["node_modules", "dist", ".vite"];
+/// Folders of `web/` that are no part of the page.
+const TESTS: [&str; 2] = ["e2e", "test"];
 
 fn main() {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web");
@@ -17,15 +19,16 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=FEWMARK_NO_PAGE");
     if web.join("package.json").exists() {
-        let mut sources = Vec::new();
-        list(&web, Path::new(""), &mut sources);
-        // Each source by itself: what is made in the same folder must not count as a change.
-        for source in &sources {
-            println!("cargo:rerun-if-changed={}", web.join(source).display());
+        // Its parts one by one: what is made beside them must not count as a change.
+        for entry in fs::read_dir(&web).into_iter().flatten().flatten() {
+            if !MADE.iter().chain(&TESTS).any(|name| entry.file_name() == *name) {
+                println!("cargo:rerun-if-changed={}", entry.path().display());
+            }
         }
     } else {
-        // The whole workspace would have to be watched to see the folder appear; a build from scratch finds it.
+        // A folder that is not there would count as changed in every build; one that appears comes with other changes.
         println!("cargo:rerun-if-changed=../../Cargo.toml");
+        println!("cargo:rerun-if-changed=../../Cargo.lock");
     }
     let page = match build(&web, &out.join("web")) {
         Ok(page) => page,

@@ -135,8 +135,11 @@ impl Form {
             });
         }
         let boundary = multer::parse_boundary(kind).map_err(|e| Problem::malformed(format!("the form: {e}")))?;
-        let stream = chunks(body, app.config.patience).map(|chunk| chunk.map_err(Carried));
-        let mut parts = multer::Multipart::new(Box::pin(stream), boundary);
+        let mut stream = Box::pin(chunks(body, app.config.patience));
+        let first = stream.next().await.transpose()?.unwrap_or_default();
+        let boundary = spoken_boundary(&first).unwrap_or(boundary);
+        let stream = futures_util::stream::iter([Ok(first)]).chain(stream).map(|chunk| chunk.map_err(Carried));
+        let mut parts = multer::Multipart::new(stream, boundary);
         let mut form = Self::default();
         let mut count = 0;
         while let Some(mut part) = parts.next_field().await.map_err(of_form)? {
@@ -183,6 +186,15 @@ impl Form {
         let at = self.files.iter().position(|file| file.field == field)?;
         Some(self.files.swap_remove(at))
     }
+}
+
+/// The boundary with which a form begins. The Python client, once it has logged in, sends the header of its last form with the next one;
+/// the form itself knows better.
+fn spoken_boundary(beginning: &[u8]) -> Option<String> {
+    let line = beginning.strip_prefix(b"--")?;
+    let end = line.windows(2).position(|pair| pair == b"\r\n").filter(|end| (1..=70).contains(end))?;
+    let line = line[..end].iter().all(u8::is_ascii_graphic).then_some(&line[..end])?;
+    String::from_utf8(line.to_vec()).ok()
 }
 
 /// The fields of a form without files.

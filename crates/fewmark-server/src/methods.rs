@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use fewmark::learned::{self, Description};
@@ -61,10 +61,23 @@ impl Methods {
 
     /// Looks into the folder, and reads what is new there.
     fn remembered<T>(&self, see: impl FnOnce(&BTreeMap<PathBuf, Remembered>) -> T) -> T {
-        let mut remembered = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let present = self.present();
+        let new: Vec<_> = {
+            let mut remembered = self.lock();
+            remembered.retain(|path, model| present.get(path) == Some(&model.stamp));
+            present.into_iter().filter(|(path, _)| !remembered.contains_key(path)).collect()
+        };
+        // Without the lock: a thread of the pool that computes may take up another request meanwhile, which would wait for itself.
+        let read: Vec<_> = new.into_iter().map(|(path, stamp)| (path.clone(), stamp, read(path, stamp.0))).collect();
+        let mut remembered = self.lock();
+        remembered.extend(read.into_iter().map(|(path, stamp, model)| (path, Remembered { stamp, model })));
+        see(&remembered)
+    }
+
+    /// The model files that there are.
+    fn present(&self) -> BTreeMap<PathBuf, (SystemTime, u64)> {
         let mut present = BTreeMap::new();
-        for entry in entries {
+        for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let path = entry.path();
             let Ok(facts) = std::fs::metadata(&path) else { continue };
             let named = path.extension().is_some_and(|ending| ending == ENDING) && path.file_stem().is_some();
@@ -72,11 +85,11 @@ impl Methods {
                 present.insert(path, (facts.modified().unwrap_or(SystemTime::UNIX_EPOCH), facts.len()));
             }
         }
-        remembered.retain(|path, model| present.get(path) == Some(&model.stamp));
-        for (path, stamp) in present {
-            remembered.entry(path.clone()).or_insert_with(|| Remembered { stamp, model: read(path, stamp.0) });
-        }
-        see(&remembered)
+        present
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Remembered>> {
+        self.models.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A method with settings.

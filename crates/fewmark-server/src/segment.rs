@@ -20,7 +20,7 @@ use crate::warm::{Decoded, Key, Part};
 /// Volumes of more voxels are answered on a coarser grid first, where somebody listens.
 const COARSE_ABOVE: usize = 400_000;
 /// The coarser grid has about so many voxels at the most.
-const COARSE_VOXELS: usize = 200_000;
+const COARSE_VOXELS: usize = 220_000;
 /// Clicks, corners of polygons and points of scribbles, all together.
 const MOST_MARKS: usize = 10_000;
 /// Points that a scribble is thinned to: its shape is known by them.
@@ -364,7 +364,7 @@ mod tests {
     #[test]
     fn coarse_grids_are_small_and_keep_thin_axes() {
         assert_eq!(coarse_size([256, 256, 32]), [64, 64, 32]);
-        assert_eq!(coarse_size([512, 512, 200]), [64, 64, 25]);
+        assert_eq!(coarse_size([512, 512, 200]), [64, 64, 50]);
         assert_eq!(coarse_size([33, 33, 33]), [33, 33, 33]);
     }
 

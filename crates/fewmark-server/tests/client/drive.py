@@ -60,8 +60,7 @@ def drive(url, studies, spare, token):
             check("info is refused without a token", False)
         except Exception as error:
             check("info is refused without a token", "401" in str(error))
-        given = client.auth_token("anybody", token)
-        client.update_auth(f"{given['token_type']} {given['access_token']}")
+        client.update_auth(client.auth_token("anybody", token))
         check("auth_valid_token", client.auth_valid_token())
     info = client.info()
     check("info", info["models"]["tv"]["type"] == "deepgrow", f"models {', '.join(info['models'])}")

@@ -25,7 +25,7 @@ fn at_least_sixty_kinds() {
     let long_id = format!("/api/images/{long}");
     let big = vec![0u8; (1 << 20) + 1];
     let bomb = bomb();
-    let nested = "[".repeat(100_000);
+    let nested = format!("{{\"method\":\"tv\",\"support\":{}", "[".repeat(100_000));
     let many: Vec<[u32; 3]> = (0..10_001).map(|_| [1, 1, 1]).collect();
     let many = json!({ "method": "tv", "marks": { "foreground": many } }).to_string();
     let overflow = json!({ "runs": [1, u64::MAX, 1, 20161] }).to_string();
@@ -210,7 +210,7 @@ fn at_least_sixty_kinds() {
         ("PUT", "/datastore/label?image=ball", multipart, &elsewhere, 422),
         ("POST", "/scoring/magic", &[], b"", 404),
         ("POST", "/activelearning/magic", &[], b"", 404),
-        ("POST", "/activelearning/first", JSON, b"[", 400),
+        ("POST", "/activelearning/first", JSON, b"[", 422),
         // Who asks, and from where.
         ("GET", "/api/info", &[("host", "evil.example")], b"", 403),
         ("GET", "/api/info", &[("host", "evil.example:80")], b"", 403),

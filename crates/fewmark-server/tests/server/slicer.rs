@@ -1,6 +1,6 @@
 //! The call sequences of 3D Slicer's module, as its client sends them.
 
-use crate::support::{CORNER, MIDDLE, Part, Running, read, study};
+use crate::support::{CORNER, MIDDLE, Part, Running, form, read, study};
 use fewmark::Geometry;
 use fewmark::LabelMap;
 use fewmark::image::{SampleType, encode, read_image};
@@ -241,6 +241,10 @@ fn with_a_token_viewers_log_in_by_password() {
     for path in ["/info/", "/auth/token/valid", "/api/info"] {
         assert_eq!(server.send("GET", path, &[("authorization", &bearer)], b"").status, 200, "{path}");
     }
+    // Once it has logged in, the Python client sends the boundary of its last form with the next one.
+    let body = form(&[Part::Text("params", &json!({ "foreground": [MIDDLE] }).to_string())]);
+    let stale = [("authorization", bearer.as_str()), ("content-type", "multipart/form-data; boundary=of-the-last-one")];
+    assert_eq!(server.send("POST", "/infer/tv?image=ball", &stale, &body).status, 200);
     // The page itself is open, so that it can ask for the token.
     assert_eq!(server.get("/").status, 200);
 }
