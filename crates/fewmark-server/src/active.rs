@@ -89,8 +89,11 @@ pub(crate) fn newest_model(app: &App) -> Result<Arc<Model>, Problem> {
     })
 }
 
-/// Entropies by image and model, as long as both are the same files.
-static KNOWN: LazyLock<Mutex<HashMap<(Key, String, std::time::SystemTime), f64>>> = LazyLock::new(Mutex::default);
+/// An image and a model, as long as both are the same files.
+type Asked = (Key, String, std::time::SystemTime);
+
+/// What was found out about them.
+static KNOWN: LazyLock<Mutex<HashMap<Asked, f64>>> = LazyLock::new(Mutex::default);
 
 /// The image with the largest mean entropy among those that the model has looked at, now or before.
 fn least_sure(app: &App, model: &Model, open: Vec<ImageFile>) -> Result<Chosen, Problem> {

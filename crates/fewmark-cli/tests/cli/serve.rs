@@ -23,9 +23,9 @@ impl Served {
             .current_dir(lab.path(""))
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap();
+            .expect("the program runs");
         let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(process.stdout.take().expect("it is piped")).read_line(&mut line).expect("it says where it is");
         let address =
             line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default().to_owned();
         Self { process, address }
