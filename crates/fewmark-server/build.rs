@@ -26,9 +26,8 @@ fn main() {
             }
         }
     } else {
-        // A folder that is not there would count as changed in every build; one that appears comes with other changes.
-        println!("cargo:rerun-if-changed=../../Cargo.toml");
-        println!("cargo:rerun-if-changed=../../Cargo.lock");
+        // What is not there counts as changed in every build, so that it is found once it is there.
+        println!("cargo:rerun-if-changed={}", web.join("package.json").display());
     }
     let page = match build(&web, &out.join("web")) {
         Ok(page) => page,

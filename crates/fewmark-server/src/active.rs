@@ -92,7 +92,7 @@ pub(crate) fn newest_model(app: &App) -> Result<Arc<Model>, Problem> {
 /// An image and a model, as long as both are the same files.
 type Asked = (Key, String, std::time::SystemTime);
 
-/// Mean entropies that are known already.
+/// What was found out about them.
 static KNOWN: LazyLock<Mutex<HashMap<Asked, f64>>> = LazyLock::new(Mutex::default);
 
 /// The image with the largest mean entropy among those that the model has looked at, now or before.

@@ -2,25 +2,25 @@
 //!
 //! The configuration structs document every setting in full, with its source; here is the one sentence that fits beside a field.
 
+/// Lowest and highest value, where there are bounds.
+pub type Range = (Option<f64>, Option<f64>);
+
 /// What a setting means.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Help {
     /// One sentence.
     pub sentence: &'static str,
     /// Bounds within which values make sense, where there are any.
-    pub range: (Option<f64>, Option<f64>),
+    pub range: Range,
 }
 
-const ANY: (Option<f64>, Option<f64>) = (None, None);
-const POSITIVE: (Option<f64>, Option<f64>) = (Some(0.0), None);
-const COUNT: (Option<f64>, Option<f64>) = (Some(1.0), None);
-const SHARE: (Option<f64>, Option<f64>) = (Some(0.0), Some(1.0));
-
-/// The least and the largest number that a parameter can be, where there are such.
-type Bounds = (Option<f64>, Option<f64>);
+const ANY: Range = (None, None);
+const POSITIVE: Range = (Some(0.0), None);
+const COUNT: Range = (Some(1.0), None);
+const SHARE: Range = (Some(0.0), Some(1.0));
 
 /// Every setting that has a sentence, in alphabetical order.
-const ALL: &[(&str, &str, Bounds)] = &[
+const ALL: &[(&str, &str, Range)] = &[
     ("alpha", "elastica: weight of the outline's length", POSITIVE),
     ("augmentation.mirror", "whether images are mirrored; not where left and right have labels of their own", ANY),
     ("augmentation.rotation", "images are turned by up to this many degrees", POSITIVE),

@@ -141,6 +141,7 @@ fn least_within(field: &[f32], mask: &[bool]) -> f32 {
 }
 
 /// The background clicks: their voxels, and the geodesic distance from them.
+#[derive(Clone)]
 pub(super) struct Background {
     pub(super) mask: Vec<bool>,
     pub(super) distance: Vec<f32>,

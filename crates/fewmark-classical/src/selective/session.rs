@@ -81,7 +81,7 @@ pub struct Session {
     edge: Option<Vec<f32>>,
     cost: Vec<f32>,
     foreground: Eikonal,
-    background: Option<Eikonal>,
+    background: Option<Outside>,
     warm: Warm,
 }
 
@@ -114,8 +114,8 @@ impl Session {
 
     /// About the memory that a session takes between two segmentations, in bytes, for so many voxels.
     pub fn kept(voxels: usize) -> u64 {
-        // Image, edges and cost 12, two distances 26, the last solution 16.
-        54 * voxels as u64
+        // Image, edges and cost 12, two distances 26 and one that is kept 5, the last solution 16.
+        59 * voxels as u64
     }
 
     /// Segments the object that holds the foreground clicks and none of the background clicks.
@@ -160,8 +160,7 @@ impl Session {
     ) -> Result<Terms, Error> {
         let (marker, background) = mark(foreground, background, &self.grid, &self.params)?;
         clock.lap("markers");
-        let distance = self.foreground_distance(&marker.mask)?;
-        let background = background.map(|mask| self.background_distance(mask)).transpose()?;
+        let (distance, background) = self.distances(&marker.mask, background)?;
         clock.lap("distance");
         let band = fitting_band(&self.f, &marker, &self.params)?;
         let DataTerm { r, distance } =
@@ -179,23 +178,32 @@ impl Session {
         })
     }
 
-    fn foreground_distance(&mut self, marker: &[bool]) -> Result<Vec<f32>, Error> {
-        if self.params.theta_g > 0.0 {
-            let mut cost = self.cost.clone();
-            add_euclidean_term(&mut cost, &self.grid, marker, self.params.theta_g)?;
-            self.foreground.set_cost(&cost)?;
-        }
-        self.foreground.solve(marker)?;
-        Ok(self.foreground.distance().map(|d| d as f32).collect())
-    }
-
-    fn background_distance(&mut self, mask: Vec<bool>) -> Result<Background, Error> {
-        let eikonal = match &mut self.background {
-            Some(eikonal) => eikonal,
-            None => self.background.insert(Eikonal::new(&self.cost, &self.grid)?),
+    /// The distances from the marker and from the background clicks, found beside each other.
+    fn distances(
+        &mut self,
+        marker: &[bool],
+        background: Option<Vec<bool>>,
+    ) -> Result<(Vec<f32>, Option<Background>), Error> {
+        let Self { params, grid, cost, foreground, background: outside, .. } = self;
+        let from_marker = || {
+            if params.theta_g > 0.0 {
+                let mut cost = cost.clone();
+                add_euclidean_term(&mut cost, grid, marker, params.theta_g)?;
+                foreground.set_cost(&cost)?;
+            }
+            foreground.solve(marker)?;
+            Ok(foreground.distance().map(|d| d as f32).collect())
         };
-        eikonal.solve(&mask)?;
-        Ok(Background { distance: eikonal.distance().map(|d| d as f32).collect(), mask })
+        let from_background = || {
+            let Some(mask) = background else { return Ok(None) };
+            let outside = match outside {
+                Some(outside) => outside,
+                None => outside.insert(Outside { eikonal: Eikonal::new(cost, grid)?, solved: None }),
+            };
+            outside.distance(mask).map(Some)
+        };
+        let (distance, background): (Result<_, Error>, Result<_, Error>) = rayon::join(from_marker, from_background);
+        Ok((distance?, background?))
     }
 
     fn solve(
@@ -220,6 +228,24 @@ impl Session {
         let (u, report) = self.bend(r, mu, &u, &mut |i| on_iteration("elastica", i))?;
         runs.push(Run { solver: "elastica", report });
         Ok((u, runs))
+    }
+}
+
+/// The distance from the background clicks, which often stay while the object is clicked again.
+struct Outside {
+    eikonal: Eikonal,
+    solved: Option<Background>,
+}
+
+impl Outside {
+    fn distance(&mut self, mask: Vec<bool>) -> Result<Background, Error> {
+        if let Some(solved) = self.solved.as_ref().filter(|solved| solved.mask == mask) {
+            return Ok(solved.clone());
+        }
+        self.solved = None;
+        self.eikonal.solve(&mask)?;
+        let solved = Background { distance: self.eikonal.distance().map(|d| d as f32).collect(), mask };
+        Ok(self.solved.insert(solved).clone())
     }
 }
 

@@ -23,10 +23,9 @@ impl Served {
             .current_dir(lab.path(""))
             .stdout(Stdio::piped())
             .spawn()
-            .expect("the program was built for this test");
+            .expect("the program runs");
         let mut line = String::new();
-        let output = process.stdout.take().expect("it was asked for");
-        BufReader::new(output).read_line(&mut line).expect("a line of text");
+        BufReader::new(process.stdout.take().expect("it is piped")).read_line(&mut line).expect("it says where it is");
         let address =
             line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default().to_owned();
         Self { process, address }

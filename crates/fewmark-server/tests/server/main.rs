@@ -1,6 +1,6 @@
 //! The server from outside: over a port, as its clients see it.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod api;
 mod bad_requests;
