@@ -3,6 +3,7 @@
 mod convert;
 mod evaluate;
 mod explain;
+mod fewshot;
 mod files;
 mod lab;
 mod methods;

@@ -165,8 +165,8 @@ impl Predictor {
     pub(super) fn into_weights_of(self, network: Encoder) -> Result<Encoder, Error> {
         let own = weights::of(&self.network).0;
         weights::apply(network, own, &weights::Identities::new()).map_err(|problem| Error::Unfit {
-            problem: format!("the model to start from has another encoder: {problem}"),
-            hint: "leave the encoder's settings as the model has them, or start from random weights",
+            problem: format!("the weights to start from are of another encoder: {problem}"),
+            hint: "give the encoder the same settings, or start from random weights",
         })
     }
 

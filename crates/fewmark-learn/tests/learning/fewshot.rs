@@ -172,6 +172,18 @@ fn a_model_that_was_shown_something_needs_nothing_else() {
 }
 
 #[test]
+fn the_encoder_inside_the_program_segments_a_body_that_it_never_saw() {
+    let predictor = Predictor::built_in(Device::flex()).unwrap();
+    let (image, labels) = body(0);
+    let scan = predictor.encode(&image, &mut go_on).unwrap();
+    let support = Support::new(&predictor, &scan, &labels).unwrap();
+    let (query, truth) = body(4);
+    let query = predictor.encode(&query, &mut go_on).unwrap();
+    let found = predictor.segment(&query, &[support], &mut go_on).unwrap();
+    assert!(dice(&found.labels, &truth) > 0.7, "{}", dice(&found.labels, &truth));
+}
+
+#[test]
 fn what_cannot_be_a_support_is_told() {
     let predictor = Predictor::untrained(config(1), Device::flex()).unwrap();
     let (image, labels) = body(0);

@@ -28,7 +28,16 @@ pub(super) fn settings(cases: &[CaseFiles], changes: &[toml::Table]) -> Result<t
 }
 
 pub(super) fn check(training: &Training) -> Result<(), Error> {
-    Ok(typed::<FewShotConfig>(training)?.check()?)
+    let config = typed::<FewShotConfig>(training)?;
+    config.check()?;
+    match fewshot::start(&config, training.device)? {
+        Some(start) if start.config().encoder != config.encoder => Err(fewmark_learn::Error::Unfit {
+            problem: "the model to start from has another encoder".into(),
+            hint: "leave the encoder's settings as the model has them, or add --set start=random",
+        }
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 /// Scans, and their labels where they are learned from.

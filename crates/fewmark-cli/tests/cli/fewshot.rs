@@ -1,0 +1,134 @@
+//! `fewmark fewshot`, `support build` and `train fewshot`: from one labelled scan to the labels of others.
+
+use fewmark::{Dimension, Geometry, Image, LabelMap};
+
+use crate::lab::{Lab, Refusals};
+
+const SIZE: [usize; 3] = [40, 36, 5];
+
+/// A body with two bright organs, moved by `n` pixels, in a flipped geometry.
+fn body(n: usize) -> (Image, LabelMap) {
+    let [width, height, depth] = SIZE;
+    let near = |i: usize, x: f32, y: f32, radius: f32| {
+        (i % width) as f32 - x < radius
+            && ((i % width) as f32 - x).hypot((i / width % height) as f32 - y) < radius
+            && (1..depth - 1).contains(&(i / (width * height)))
+    };
+    let direction = [[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+    let geometry = Geometry::from_parts(Dimension::Three, SIZE, [1.5, 1.5, 7.5], [4.0, -5.0, 6.0], direction)
+        .expect("a geometry that can be");
+    let code = |i: usize| {
+        if near(i, 12.0 + n as f32, 18.0, 6.0) {
+            1
+        } else if near(i, 28.0 + n as f32, 20.0, 5.0) {
+            3
+        } else {
+            0
+        }
+    };
+    let labels: Vec<u16> = (0..geometry.len()).map(code).collect();
+    let sample = |(i, &label): (usize, &u16)| {
+        let inside = ((i % width) as f32 - 20.0).hypot((i / width % height) as f32 - 18.0) < 17.0;
+        let organ = [0.0, 160.0, 0.0, 90.0][usize::from(label)];
+        if inside { 70.0 + organ + (i * 7919 % 13) as f32 } else { (i % 5) as f32 }
+    };
+    let samples = labels.iter().enumerate().map(sample).collect();
+    let image = Image::new(samples, 1, geometry.clone()).expect("a sample for each voxel");
+    (image, LabelMap::new(labels, geometry).expect("a label for each voxel"))
+}
+
+/// A lab with three scans, `N.nii.gz`, and their labels, `N-labels.nii.gz`; `scans` has the last two.
+fn lab() -> Lab {
+    let lab = Lab::new();
+    std::fs::create_dir(lab.path("scans")).expect("a folder can be made");
+    for n in 0..3 {
+        let (image, labels) = body(n);
+        lab.write_image(&format!("{n}.nii.gz"), &image);
+        lab.write_labels(&format!("{n}-labels.nii.gz"), &labels);
+        if n > 0 {
+            lab.write_image(&format!("scans/{n}.nii.gz"), &image);
+        }
+    }
+    lab
+}
+
+const SUPPORT: [&str; 4] = ["--support", "0.nii.gz", "--support-label", "0-labels.nii.gz"];
+
+#[test]
+fn a_labelled_scan_is_enough_to_segment_others() {
+    let lab = lab();
+    let rows = lab.json(&[&["fewshot", "--query", "scans", "-o", "found", "--json"][..], &SUPPORT].concat());
+    assert_eq!(rows.as_array().map(Vec::len), Some(2));
+    for n in [1, 2] {
+        let (found, truth) = (format!("found/{n}.nii.gz"), format!("{n}-labels.nii.gz"));
+        assert_eq!(lab.labels(&found).present(), [1, 3]);
+        assert_eq!(lab.labels(&found).geometry().affine(), lab.image(&format!("{n}.nii.gz")).geometry().affine());
+        assert!(lab.dice(&found, &truth) > 0.6, "{}", lab.dice(&found, &truth));
+    }
+    assert!(lab.text("found/report.html").contains("data:image/png"));
+
+    // What was shown can be kept, and answers the same.
+    lab.ok(&[&["support", "build", "-o", "organs.safetensors"][..], &SUPPORT].concat());
+    lab.ok(&["predict", "organs.safetensors", "scans", "-o", "predicted"]);
+    assert_eq!(lab.labels("predicted/1.nii.gz").labels(), lab.labels("found/1.nii.gz").labels());
+
+    // One of the labels alone.
+    lab.ok(&[&["fewshot", "--query", "1.nii.gz", "-o", "one", "--labels", "3"][..], &SUPPORT].concat());
+    assert_eq!(lab.labels("one/1.nii.gz").present(), [3]);
+}
+
+#[test]
+fn an_encoder_is_trained_on_scans_without_labels() {
+    let lab = lab();
+    let small = [
+        "--set",
+        "training.iterations=2",
+        "--set",
+        "size=48",
+        "--set",
+        "episodes.least_pixels=20",
+        "--set",
+        "start=random",
+    ];
+    lab.ok(&[&["train", "fewshot", "--images", "scans", "-o", "run", "--set", "encoder.width=4"][..], &small].concat());
+    assert!(lab.path("run/report.html").exists());
+    let call = ["fewshot", "--model", "run/model.safetensors", "--query", "1.nii.gz", "-o", "found"];
+    lab.ok(&[&call[..], &SUPPORT].concat());
+    // From the encoder inside the program, and of nothing but made-up anatomies.
+    lab.ok(&["train", "fewshot", "--images", "scans", "-o", "on", "--set", "training.iterations=1"]);
+    let made_up = ["--set", "episodes.source=synthetic", "--set", "encoder.width=4"];
+    lab.ok(&[&["train", "fewshot", "-o", "made-up"][..], &made_up, &small].concat());
+}
+
+#[test]
+fn what_cannot_be_shown_is_refused_before_any_work() {
+    let lab = lab();
+    let (_, labels) = body(0);
+    let empty = LabelMap::new(vec![0; labels.labels().len()], labels.geometry().clone()).expect("as many labels");
+    lab.write_labels("empty.nii.gz", &empty);
+    let moved = labels.geometry().window([1, 0, 0], SIZE).expect("a geometry that can be");
+    lab.write_labels("moved.nii.gz", &LabelMap::new(labels.labels().to_vec(), moved).expect("as many labels"));
+    lab.ok(&[&["support", "build", "-o", "organs.safetensors"][..], &SUPPORT].concat());
+    let query = ["--query", "1.nii.gz", "-o", "found"];
+    let mut refusals = Refusals::new(&lab);
+    let mut of = |what: &str, label: &str, more: &[&str]| {
+        let support = ["fewshot", "--support", "0.nii.gz", "--support-label", label];
+        refusals.case(what, &[&support[..], &query, more].concat());
+    };
+    of("nothing is labelled", "empty.nii.gz", &[]);
+    of("labels of another place", "moved.nii.gz", &[]);
+    of("a label that does not occur", "0-labels.nii.gz", &["--labels", "2"]);
+    of("two scans, the labels of one", "0-labels.nii.gz", &["--support", "1.nii.gz"]);
+    of("a model that was shown something already", "0-labels.nii.gz", &["--model", "organs.safetensors"]);
+    of("a scan for a model", "0-labels.nii.gz", &["--model", "0.nii.gz"]);
+    let mut of = |what: &str, more: &[&str]| {
+        refusals.case(what, &[&["train", "fewshot", "-o", "run"][..], more].concat());
+    };
+    of("no scan", &[]);
+    of("labels are to be learned from, and there are none", &["--images", "scans", "--set", "episodes.source=labels"]);
+    of("a size that the encoder does not have", &["--images", "scans", "--set", "size=50"]);
+    of("another encoder than that of the program", &["--images", "scans", "--set", "encoder.width=8"]);
+    of("a start that is not there", &["--images", "scans", "--set", "start=nowhere.safetensors"]);
+    refusals.compare("fewshot");
+    assert!(!lab.path("found").exists());
+}
