@@ -57,8 +57,10 @@ impl From<fewmark::Error> for Failure {
         use fewmark::classical::Error as Classical;
         use fewmark::image::Error as File;
         use fewmark::learn::Error as Learn;
+        let of_classical =
+            |error: &Classical| matches!(error, Classical::Dimension { .. } | Classical::Parameter { .. });
         let wrong_call = matches!(
-            error,
+            &error,
             Error::UnknownMethod { .. }
                 | Error::UnknownParameter { .. }
                 | Error::Config { .. }
@@ -69,8 +71,7 @@ impl From<fewmark::Error> for Failure {
                 | Error::Click { .. }
                 | Error::Learn(Learn::Setting { .. } | Learn::Network(_) | Learn::Device(..))
                 | Error::Image(File::CannotStore { .. } | File::OutsideImage { .. })
-                | Error::Classical(Classical::Dimension { .. } | Classical::Parameter { .. })
-        );
+        ) || matches!(&error, Error::Classical(e) | Error::Learn(Learn::Classical(e)) if of_classical(e));
         let kind = if wrong_call { Kind::Call } else { Kind::Work };
         Self { kind, message: error.to_string(), hint: error.hint() }
     }

@@ -19,7 +19,18 @@ const START: [&str; 2] = ["default", "random"];
 pub fn encoder(path: Option<&Path>, compute: Compute) -> Result<Predictor, Error> {
     let device = compute.device()?;
     Ok(match path {
-        Some(path) => Predictor::load(model::read(path)?, device)?,
+        Some(path) => {
+            let model = model::read(path)?;
+            let method = &model.header.method;
+            if method != "fewshot" {
+                return Err(fewmark_learn::Error::Unfit {
+                    problem: format!("{path:?} is a model for {method}, not an encoder"),
+                    hint: "give a model that `fewmark train fewshot` made",
+                }
+                .into());
+            }
+            Predictor::load(model, device)?
+        }
         None => Predictor::built_in(device)?,
     })
 }

@@ -2,7 +2,7 @@
 
 use fewmark::Image;
 use fewmark::fewshot::{encoder, known};
-use fewmark::image::{LabelMap, expect_writable, read_image, read_labels};
+use fewmark::image::{LabelMap, expect_folder, read_image, read_labels};
 use fewmark::learn::fewshot::Known;
 use fewmark::learn::model::Summary;
 use serde::Serialize;
@@ -19,7 +19,7 @@ struct Report<'a> {
 
 pub(crate) fn build(arguments: &SupportBuild, common: &Common) -> Result<(), Failure> {
     let path = arguments.output.as_path();
-    expect_writable(path)?;
+    expect_folder(path)?;
     let labelled = labelled(&arguments.support)?;
     let known = of(&arguments.support, &labelled)?;
     let cases = arguments.support.supports.iter().map(|scan| scan.display().to_string()).collect();
