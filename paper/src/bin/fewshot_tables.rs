@@ -6,7 +6,8 @@
 //! ```
 //!
 //! DATA is `abd-mri` or `card-mri`. Methods are `ssl-alpnet`, `ssl-panet` (superpixels), `alpnet`, `panet` (labels of the classes that are
-//! not tested), and `init` (no training). Each trained model is a line of `paper/results/fewshot-DATA.jsonl`; what is there is not trained
+//! not tested), `default` (the encoder inside the program, which has seen no scan) and `init` (random weights). Trainings start from the encoder
+//! inside the program unless `--set start=random`. Each trained model is a line of `paper/results/fewshot-DATA.jsonl`; what is there is not trained
 //! again. The table is written from these lines, also with `--print`, which trains nothing. With `--development` everything happens on the
 //! scans that a fold leaves to learn from, and lines are printed only. `--models` keeps the models in a folder, and takes from there those
 //! that it holds.
@@ -18,6 +19,7 @@ use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use fewmark::fewshot::{encoder, start};
 use fewmark::learn::fewshot::{FewShotConfig, Predictor, train_on};
 use fewmark::learn::model::{self, Summary};
 use fewmark::learn::{Compute, Event};
@@ -118,7 +120,7 @@ impl Plan {
 
     fn config(&self) -> Result<FewShotConfig, Box<dyn Error>> {
         let of_method: &[&str] = match self.method.as_str() {
-            "ssl-alpnet" | "init" => &[],
+            "ssl-alpnet" | "init" | "default" => &[],
             "ssl-panet" => &["head.foreground=mask", "head.background=mask"],
             "alpnet" => &["episodes.source=labels", "episodes.least_pixels=25"],
             "panet" => {
@@ -141,7 +143,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let scans = plan.data.load(&data_folder())?;
         let config = plan.config()?;
         for fold in plan.folds.clone() {
-            let untrained = plan.method == "init";
+            let untrained = matches!(plan.method.as_str(), "init" | "default");
             let row = Row {
                 data: plan.data.key.into(),
                 method: plan.method.clone(),
@@ -162,8 +164,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             for part in plan.data.parts(&scans, plan.setting, plan.is_annotated()) {
                 let device = Compute::Cpu.device()?;
                 let kept = plan.models.as_ref().map(|folder| folder.join(model_name(&plan, &row, &part)));
-                let predictor = if untrained {
+                let predictor = if plan.method == "init" {
                     Predictor::untrained(config.clone(), device)?
+                } else if plan.method == "default" {
+                    encoder(None, Compute::Cpu)?.with_inference_of(&config)
                 } else if let Some(kept) = kept.as_ref().filter(|kept| kept.exists()) {
                     let model = model::read(kept)?;
                     row.seconds += model.header.training.seconds;
@@ -177,7 +181,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                         }
                         ControlFlow::Continue(())
                     };
-                    let found = train_on(&part.scans, &config, None, &device, None, &mut told)?;
+                    let found =
+                        train_on(&part.scans, &config, start(&config, Compute::Cpu)?, &device, None, &mut told)?;
                     row.seconds += found.seconds;
                     if let Some(kept) = &kept {
                         let (iterations, seconds, loss) = (found.iterations, found.seconds, found.loss);
