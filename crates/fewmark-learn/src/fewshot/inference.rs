@@ -18,7 +18,9 @@ pub struct InferenceConfig {
     pub neighbours: usize,
     /// Slices by which an object may be longer at each end than in the support.
     pub margin: f64,
-    /// Weight of the place of an object in the support; 0 looks at features alone.
+    /// Weight of the place of an object in the support; 0 looks at features alone. Chosen on the scans that the first fold of abdominal MRI
+    /// leaves to learn from (mean Dice x 100 with 0, 0.25, 0.5, 1: 65.9, 70.2, 71.6, 69.4); cardiac scans, which do not show the whole body,
+    /// are better without it (35.9, -, 32.3, 21.6).
     pub prior: f64,
     /// Standard deviation of the Gaussian by which that place is blurred, in features.
     pub blur: f64,
@@ -28,7 +30,7 @@ pub struct InferenceConfig {
 
 impl Default for InferenceConfig {
     fn default() -> Self {
-        Self { neighbours: 3, margin: 1.0, prior: 1.0, blur: 2.0, largest: true }
+        Self { neighbours: 3, margin: 1.0, prior: 0.5, blur: 2.0, largest: true }
     }
 }
 
