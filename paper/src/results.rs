@@ -1,8 +1,10 @@
 //! Result files: each figure with the command, commit, data and split that it comes from.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Where a result comes from.
 #[derive(Clone, Debug, Serialize)]
@@ -59,6 +61,28 @@ impl std::fmt::Display for Spread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:.4} ({:.4})", self.mean, self.sd)
     }
+}
+
+/// The rows of a file with one in JSON a line; none where there is no file.
+///
+/// # Errors
+/// A file that cannot be read, or a line that is no such row.
+pub fn read_rows<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>, Box<dyn std::error::Error>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Appends a row to such a file.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn append_row(path: &Path, row: &impl Serialize) -> Result<(), Box<dyn std::error::Error>> {
+    let mut file = std::fs::File::options().create(true).append(true).open(path)?;
+    file.write_all((serde_json::to_string(row)? + "\n").as_bytes())?;
+    Ok(())
 }
 
 /// Writes `NAME.md` and `NAME.json` into the folder of results.

@@ -15,7 +15,6 @@
 #![allow(clippy::print_stdout, reason = "a program that prints its result")]
 
 use std::error::Error;
-use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +26,7 @@ use fewmark::registry::parse_setting;
 use fewmark::training;
 use fewmark_paper::cases::data_folder;
 use fewmark_paper::fewshot::{ClassRow, DATA_SETS, DataSet, Part, Setting, tested};
-use fewmark_paper::results::{Provenance, Spread, markdown_table};
+use fewmark_paper::results::{Provenance, Spread, append_row, markdown_table, read_rows};
 use serde::{Deserialize, Serialize};
 
 /// Networks allocate large tensors again and again; this allocator keeps their pages.
@@ -138,7 +137,7 @@ impl Plan {
 fn main() -> Result<(), Box<dyn Error>> {
     let plan = Plan::parse(std::env::args().skip(1))?;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("results/fewshot-{}.jsonl", plan.data.key));
-    let mut rows = read(&path)?;
+    let mut rows: Vec<Row> = read_rows(&path)?;
     if !plan.print {
         let scans = plan.data.load(&data_folder())?;
         let config = plan.config()?;
@@ -196,8 +195,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             row.classes.sort_by_key(|class| class.label);
             println!("{}", line(&row));
             if !plan.development {
-                let mut file = std::fs::File::options().create(true).append(true).open(&path)?;
-                file.write_all((serde_json::to_string(&row)? + "\n").as_bytes())?;
+                append_row(&path, &row)?;
                 rows.push(row);
             }
         }
@@ -247,14 +245,6 @@ fn line(row: &Row) -> String {
         row.seconds,
         row.recipe
     )
-}
-
-fn read(path: &Path) -> Result<Vec<Row>, Box<dyn Error>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(e) => Err(e.into()),
-    }
 }
 
 /// Means over the folds, a line for each method, recipe, setting and seed.

@@ -13,16 +13,14 @@
 #![allow(clippy::print_stdout, reason = "a program that prints its result")]
 
 use std::error::Error;
-use std::fs::File;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fewmark::learn::supervised::SupervisedConfig;
 use fewmark::registry::parse_setting;
 use fewmark::training;
 use fewmark_paper::cases::data_folder;
 use fewmark_paper::labelled::{DATA_SETS, DataSet};
-use fewmark_paper::results::{Provenance, Spread, markdown_table};
+use fewmark_paper::results::{Provenance, Spread, append_row, markdown_table, read_rows};
 use fewmark_paper::supervised::{LabelRow, Row, trained};
 
 /// Networks allocate large tensors again and again; this allocator keeps their pages.
@@ -98,7 +96,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let plan = Plan::parse(std::env::args().skip(1))?;
     let provenance = Provenance::of("msnet_tables");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("results/msnet-{}.jsonl", plan.data.key));
-    let mut rows = read(&path)?;
+    let mut rows: Vec<Row> = read_rows(&path)?;
     if !plan.print {
         let cases = plan.data.load(&data_folder())?;
         for split in plan.splits.clone() {
@@ -128,7 +126,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     let row = trained(&plan.data.split(&cases, size, split, plan.development), &config, row)?;
                     println!("{}", line(&row));
                     if !plan.development {
-                        append(&path, &row)?;
+                        append_row(&path, &row)?;
                         rows.push(row);
                     }
                 }
@@ -157,20 +155,6 @@ fn line(row: &Row) -> String {
         row.seconds,
         row.recipe
     )
-}
-
-fn read(path: &Path) -> Result<Vec<Row>, Box<dyn Error>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(e) => Err(e.into()),
-    }
-}
-
-fn append(path: &PathBuf, row: &Row) -> Result<(), Box<dyn Error>> {
-    let mut file = File::options().create(true).append(true).open(path)?;
-    file.write_all((serde_json::to_string(row)? + "\n").as_bytes())?;
-    Ok(())
 }
 
 /// Means and standard deviations over the splits, a line for each network, recipe and number of training cases.

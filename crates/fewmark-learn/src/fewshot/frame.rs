@@ -26,11 +26,6 @@ impl Frame {
         self.side
     }
 
-    /// Rows and columns of the slice.
-    pub fn slice(&self) -> [usize; 2] {
-        self.slice
-    }
-
     /// A slice in the square, `outside` around it.
     pub fn put(&self, slice: &[f32], outside: f32) -> Vec<f32> {
         let scaled = resize(slice, self.slice, self.scaled);

@@ -19,7 +19,7 @@ use crate::{Error, weights};
 /// The name of these models in a model file.
 pub(super) const METHOD: &str = "fewshot";
 
-/// Made by
+/// Trained with the settings of
 ///
 /// ```text
 /// fewmark train fewshot --set episodes.source=synthetic --set start=random --set training.iterations=4000 -o RUN

@@ -127,7 +127,6 @@ fn a_training_that_was_stopped_goes_on_to_the_bit() {
 
 #[test]
 fn slices_that_are_not_allowed_are_never_learned_from() {
-    // What is allowed has an organ of its own size: an episode of another slice would have another mask.
     let mut scan = scan(0);
     scan.allowed = Some(vec![false; 6]);
     let error = train_on(&[scan.clone()], &config(1), None, &Device::flex(), None, &mut until(1)).unwrap_err();

@@ -203,7 +203,7 @@ fn a_local_volume_goes_into_a_session() {
     let added = server.form(
         "PUT",
         "/datastore/?image=my+scan",
-        &[Part::File("file", "/tmp/a.nii.gz", &bytes), Part::Text("params", "{}")],
+        &[Part::File("file", "/elsewhere/a.nii.gz", &bytes), Part::Text("params", "{}")],
     );
     assert_eq!(added.ok().value(), json!({ "image": "my scan" }));
     assert_eq!(std::fs::read(folder.path().join("my scan.nii.gz")).unwrap(), bytes);
