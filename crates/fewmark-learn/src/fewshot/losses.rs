@@ -79,3 +79,35 @@ fn cross_entropy(scores: Tensor<2>, mask: &[f32], background: f64, side: usize) 
     let weights = Tensor::from_data(TensorData::new([of(0.0), of(1.0)].concat(), [2, side * side]), &device);
     (log_p * weights).sum().neg()
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    fn of(scores: [f32; 2], mask: &[f32]) -> f32 {
+        let samples = scores.into_iter().flat_map(|s| [s; 4]).collect::<Vec<f32>>();
+        let scores = Tensor::from_data(TensorData::new(samples, [2, 4]), &Device::flex());
+        cross_entropy(scores, mask, 0.05, 4).into_scalar::<f32>()
+    }
+
+    #[test]
+    fn the_cross_entropy_is_a_mean_by_weights() {
+        let mask: Vec<f32> = (0..16).map(|i| f32::from(u8::from(i < 4))).collect();
+        assert!((of([0.3, 0.3], &mask) - std::f32::consts::LN_2).abs() < 1e-6);
+        assert!(of([20.0, 0.0], &[0.0; 16]) < 1e-6);
+        // Everything is called object: the 12 pixels that are not weigh 0.6 of 4.6.
+        assert!((of([0.0, 10.0], &mask) - 10.0 * 0.6 / 4.6).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_mask_is_read_in_the_middle_of_its_features() {
+        // One pixel of 8 x 8; features of 4 pixels read the four in their middle.
+        let mut mask = vec![0.0; 64];
+        mask[8 + 2] = 1.0;
+        assert_eq!(reduced(&mask, 8, [2, 2]).share, [0.25, 0.0, 0.0, 0.0]);
+        mask[0] = 1.0;
+        assert_eq!(reduced(&mask, 8, [2, 2]).share[0], 0.25);
+    }
+}
