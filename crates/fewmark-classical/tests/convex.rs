@@ -131,6 +131,32 @@ proptest! {
     }
 }
 
+#[derive(serde::Deserialize)]
+struct Cut {
+    size: [usize; 3],
+    mu: f64,
+    data: Vec<f32>,
+    set: String,
+}
+
+/// A maximum flow finds the best set for another length of outlines, so it can be no better for ours.
+#[test]
+fn no_minimal_cut_has_less_energy() {
+    let cuts: Vec<Cut> = serde_json::from_str(include_str!("golden/cuts.json")).expect("the golden file");
+    for cut in &cuts {
+        let grid = Grid::unit(cut.size);
+        let problem = problem(&grid, &cut.data, cut.mu);
+        let set: Vec<f32> = cut.set.bytes().map(|inside| f32::from(inside == b'1')).collect();
+        let of_cut = problem.energy(&set).expect("a value for each voxel");
+        assert!(of_cut < 0.0, "the cut is a set worth having");
+        for (u, report) in [solve(&problem), solve_admm(&problem)] {
+            assert!(report.energy <= of_cut, "{} > {of_cut}", report.energy);
+            let same = above(&u, 0.5).iter().zip(&set).filter(|(a, b)| a == b).count();
+            assert!(same as f64 >= 0.9 * set.len() as f64, "{same} of {} voxels alike", set.len());
+        }
+    }
+}
+
 #[test]
 fn both_solvers_reach_the_same_energy() {
     let cases =

@@ -71,7 +71,7 @@ pub enum Error {
     #[error(transparent)]
     GeometryMismatch(#[from] GeometryMismatch),
     /// An image that was to be read as a label map is none.
-    #[error("{}not a label map: expected one channel of whole numbers from 0 to 65535, found {found}", named(path))]
+    #[error("{}not a label map: expected whole numbers from 0 to 65535, found {found}", named(path))]
     NotLabels {
         /// The file, where the image came from one.
         path: Option<PathBuf>,

@@ -42,15 +42,16 @@ impl LabelMap {
         Self::new(mask.iter().map(|&m| u16::from(m)).collect(), geometry)
     }
 
-    /// The labels that an image of one channel holds as numbers.
+    /// The labels that an image holds as numbers. Several channels have to be the same, as in a grey picture that was saved in colour.
     ///
     /// # Errors
-    /// [`Error::NotLabels`] when there are several channels, or a sample is not a whole number from 0 to 65535.
+    /// [`Error::NotLabels`] when channels differ, or a sample is not a whole number from 0 to 65535.
     pub fn from_image(image: &Image) -> Result<Self, Error> {
-        if image.channels() != 1 {
-            return Err(Error::NotLabels { path: None, found: format!("{} channels", image.channels()) });
+        let samples = image.channel(0);
+        if (1..image.channels()).any(|channel| image.channel(channel) != samples) {
+            return Err(Error::NotLabels { path: None, found: format!("{} channels that differ", image.channels()) });
         }
-        let labels = image.samples().iter().map(|&s| {
+        let labels = samples.iter().map(|&s| {
             if (0.0..=65_535.0).contains(&s) && s.fract() == 0.0 {
                 Ok(s as u16)
             } else {

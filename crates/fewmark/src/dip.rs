@@ -10,7 +10,7 @@ use fewmark_learn::dip::{self, Case, Prediction, SingleConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::method::{Method, Progress, Segmentation, Step, Trace};
-use crate::registry::Entry;
+use crate::registry::{self, Entry};
 use crate::{Error, Marks, VoxelMarks};
 
 /// The name of the single-image model, in the registry and in traces.
@@ -67,8 +67,7 @@ struct SingleImage {
 impl SingleImage {
     fn new(table: toml::Table) -> Result<Self, Error> {
         let wrong = |message: String| Error::Config { method: NAME, message };
-        let parameters: Parameters =
-            table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
+        let parameters: Parameters = registry::typed(&table).map_err(wrong)?;
         parameters.model.check().map_err(|e| wrong(e.to_string()))?;
         parameters.scaling.check().map_err(wrong)?;
         Ok(Self { parameters, table })

@@ -44,6 +44,8 @@ const ALL: &[(&str, &str, Range)] = &[
     ("fill_holes", "holes up to this share of the object are filled", POSITIVE),
     ("fitting_band", "which grey values fit the object", ANY),
     ("foreground", "share of the patches that are centred on a labelled voxel", SHARE),
+    ("gamma1", "how much darker than the clicks still fits, of a range of 1; 0 to measure", SHARE),
+    ("gamma2", "how much brighter than the clicks still fits, of a range of 1; 0 to measure", SHARE),
     ("gamma_floor_sd", "narrowest band of grey values, in standard deviations of the clicked region", POSITIVE),
     ("iota", "sensitivity of the edge detector", POSITIVE),
     ("iterations", "steps of the optimiser", COUNT),

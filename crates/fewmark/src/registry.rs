@@ -1,5 +1,7 @@
 //! Every method by its name, and how one is built from a configuration.
 
+use serde::de::DeserializeOwned;
+
 use crate::{Error, Method};
 
 /// A method that can be built.
@@ -95,6 +97,31 @@ impl Entry {
     }
 }
 
+/// Settings as the type that holds them.
+///
+/// # Errors
+/// A sentence that names the setting.
+pub(crate) fn typed<T: DeserializeOwned>(settings: &toml::Table) -> Result<T, String> {
+    settings.clone().try_into().map_err(|error: toml::de::Error| {
+        // Of a name that a setting cannot have, the parser tells the name only.
+        let unknown = error.message().strip_prefix("unknown variant `").and_then(|rest| rest.split_once("`, "));
+        let key = unknown.and_then(|(name, _)| key_of(settings, name));
+        match (key, unknown) {
+            (Some(key), Some((name, expected))) => format!("{key} = {name:?}: {expected}"),
+            _ => error.message().to_owned(),
+        }
+    })
+}
+
+/// The key of a setting that is this name, `a.b` for `b` in the table `a`.
+fn key_of(settings: &toml::Table, name: &str) -> Option<String> {
+    settings.iter().find_map(|(key, value)| match value {
+        toml::Value::String(value) if value == name => Some(key.clone()),
+        toml::Value::Table(within) => key_of(within, name).map(|inner| format!("{key}.{inner}")),
+        _ => None,
+    })
+}
+
 /// Changes some of the settings of a method; tables within the table are changed in the same way.
 ///
 /// # Errors
@@ -133,7 +160,7 @@ fn other_kind(present: &toml::Value, value: &toml::Value) -> Option<&'static str
     }
 }
 
-/// The names that `serde` lists when it was given one that it does not know: "unknown variant `?`, expected `a` or `b`".
+/// The names that [`typed`] lists for one that a setting cannot have: "solver = "?": expected `a` or `b`".
 pub(crate) fn choices_in(message: &str) -> Vec<String> {
     match message.split_once("expected") {
         Some((_, names)) => names.split('`').skip(1).step_by(2).map(str::to_owned).collect(),

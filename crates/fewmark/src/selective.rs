@@ -5,7 +5,7 @@ use fewmark_image::{Image, LabelMap, SampleType, Scaling, memory};
 use serde::{Deserialize, Serialize};
 
 use crate::method::{Method, Progress, Segmentation, SolverRun, Step, Trace, Warm};
-use crate::registry::Entry;
+use crate::registry::{self, Entry};
 use crate::{Error, Marks};
 
 /// Total variation.
@@ -57,8 +57,7 @@ struct Selective {
 impl Selective {
     fn new(name: &'static str, regulariser: Regulariser, table: toml::Table) -> Result<Self, Error> {
         let wrong = |message: String| Error::Config { method: name, message };
-        let parameters: Parameters =
-            table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
+        let parameters: Parameters = registry::typed(&table).map_err(wrong)?;
         parameters.model.check().map_err(|e| wrong(e.to_string()))?;
         parameters.scaling.check().map_err(wrong)?;
         Ok(Self { name, regulariser, parameters, table })

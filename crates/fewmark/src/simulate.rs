@@ -57,6 +57,11 @@ impl Object {
         &self.mask
     }
 
+    /// Number of its voxels.
+    pub fn size(&self) -> usize {
+        self.mask.iter().filter(|m| **m).count()
+    }
+
     /// Clicks in the object: `count` of them, or 4 to 6 as the seed has it, in the slice where its inner part is largest; in a
     /// volume also one in the first and one in the last slice of the inner part.
     pub fn clicks(&self, count: Option<usize>, seed: u64) -> Vec<[usize; 3]> {
@@ -154,11 +159,6 @@ impl Slice {
 /// The largest connected component of a mask.
 fn largest(mask: &[bool], grid: &Grid) -> Vec<bool> {
     Components::of(mask, grid, Connectivity::Face).largest()
-}
-
-/// Number of voxels that are set.
-pub fn count(mask: &[bool]) -> usize {
-    mask.iter().filter(|m| **m).count()
 }
 
 #[cfg(test)]

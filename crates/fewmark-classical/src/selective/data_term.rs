@@ -16,8 +16,6 @@ const LEAST_WINDOW: f64 = 10.0;
 /// The compactness penalty begins half a radius outside the marker and grows no further three radii later.
 const COMPACT_FREE: f32 = 0.5;
 const COMPACT_MOST: f32 = 3.0;
-/// A voxel whose fitting term is below this share of `lambda` lies on the inner side of an edge.
-const INNER: f32 = -0.5;
 /// One or two clicks tell nothing of the object's size; their marker counts as one of this radius in pixels.
 const LEAST_RADIUS: f64 = 5.0;
 /// Markers with fewer voxels are grown by [`GROWTH`] pixels before samples are taken from them.
@@ -74,11 +72,13 @@ impl Marker {
 /// The samples that fit the object.
 pub(super) fn fitting_band(f: &[f32], marker: &Marker, params: &SelectiveParams) -> Result<FittingBand, Error> {
     let sampled = marker.sampled();
-    match params.fitting_band {
+    let measured = match params.fitting_band {
         FittingBandKind::Contrast => FittingBand::contrast(f, &sampled, &marker.window()),
         FittingBandKind::Robust => FittingBand::robust(f, &sampled),
         FittingBandKind::Otsu => FittingBand::otsu(f, &sampled, params.gamma_floor_sd),
-    }
+    }?;
+    let given = |width: f64, measured: f64| if width > 0.0 { width } else { measured };
+    FittingBand::new(measured.center, given(params.gamma1, measured.lower), given(params.gamma2, measured.upper))
 }
 
 /// `r`, and the normalised distance in it.
@@ -124,7 +124,8 @@ pub(super) fn data_term(
     let per_radius = 1.0 / marker.radius as f32;
     r.par_iter_mut().enumerate().for_each(|(i, r)| {
         let far = (marker.euclidean[i] * per_radius - COMPACT_FREE).clamp(0.0, COMPACT_MOST);
-        let distance = if *r < INNER * lambda { slackened[i] } else { distance[i] };
+        // What does not fit keeps its distance: a thin wall between two objects is not crossed for nothing.
+        let distance = if *r < 0.0 { slackened[i] } else { distance[i] };
         *r += theta * distance + compactness * far;
         if background.is_some_and(|b| b.mask[i]) {
             *r = r.max(lambda);

@@ -30,6 +30,10 @@ pub struct SelectiveParams {
     pub compactness: f64,
     /// Which samples fit the object.
     pub fitting_band: FittingBandKind,
+    /// `gamma1`: half-width of that band below its centre, for images scaled to `[0, 1]`; 0 measures it.
+    pub gamma1: f64,
+    /// `gamma2`: half-width above the centre, likewise.
+    pub gamma2: f64,
     /// Floor of the band of `otsu`, in standard deviations of the marker; 0 as in the published code.
     pub gamma_floor_sd: f64,
     /// Standard deviation in pixels of the Gaussian that smooths the image before anything is computed from it; 0 for
@@ -51,7 +55,7 @@ pub struct SelectiveParams {
     /// Largest normalised distance with that normalisation. Above 1, so that a far region of the object's grey value is
     /// not indifferent.
     pub distance_cap: f64,
-    /// The distance of a voxel that fits well is the least one within so many pixels of it along each axis: the gradient is large
+    /// The distance of a voxel that fits is the least one within so many pixels of it along each axis: the gradient is large
     /// on both sides of an edge, and the inner side should not pay for it. 0 in the paper.
     pub distance_slack: f64,
     /// How clicks become a region.
@@ -161,6 +165,8 @@ impl Default for SelectiveParams {
             theta: 1.25,
             compactness: 0.5,
             fitting_band: FittingBandKind::Contrast,
+            gamma1: 0.0,
+            gamma2: 0.0,
             gamma_floor_sd: 3.0,
             presmooth_sigma: 1.0,
             distance: DistanceKind::Geodesic,
@@ -227,6 +233,8 @@ impl SelectiveParams {
             ("lambda", self.lambda),
             ("theta", self.theta),
             ("compactness", self.compactness),
+            ("gamma1", self.gamma1),
+            ("gamma2", self.gamma2),
             ("gamma_floor_sd", self.gamma_floor_sd),
             ("presmooth_sigma", self.presmooth_sigma),
             ("beta_g", self.beta_g),

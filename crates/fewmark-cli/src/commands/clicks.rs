@@ -3,7 +3,7 @@
 use fewmark::LabelMap;
 use fewmark::Marks;
 use fewmark::image::{expect_folder, read_labels, write_labels};
-use fewmark::simulate::{self, Object};
+use fewmark::simulate::Object;
 
 use crate::args::{Clicks, Common, Component};
 use crate::failure::Failure;
@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Clicks, common: &Common) -> Result<(), Failure> {
     match &arguments.output {
         Some(path) => {
             write_json(path, &marks)?;
-            note(common, format!("{} clicks in an object of {} voxels", clicks.len(), simulate::count(object.mask())));
+            note(common, format!("{} clicks in an object of {} voxels", clicks.len(), object.size()));
             if common.json { print_json(&marks) } else { Ok(()) }
         }
         None => print_json(&marks),

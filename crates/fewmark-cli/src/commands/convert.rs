@@ -2,8 +2,8 @@
 
 use fewmark::image::intensity::Window;
 use fewmark::image::{
-    Interpolation, expect_writable, read_image, resample_labels_to, resample_labels_to_spacing, resample_to,
-    resample_to_spacing, slice, write_image, write_labels,
+    Format, Interpolation, SampleType, expect_writable, read_image, resample_labels_to, resample_labels_to_spacing,
+    resample_to, resample_to_spacing, slice, write_image, write_labels,
 };
 use fewmark::{Image, LabelMap};
 
@@ -26,12 +26,21 @@ pub(crate) fn run(arguments: &Convert, common: &Common) -> Result<(), Failure> {
         let mut image = resample(image, arguments)?;
         if let Some(window) = window {
             window.apply(image.samples_mut());
+            if Format::of_name(&arguments.output) == Some(Format::Png) {
+                image = in_grey_levels(image);
+            }
         }
         write_image(&arguments.output, &image)?;
         image.geometry().clone()
     };
     note(common, format!("{}: {geometry}", arguments.output.display()));
     Ok(())
+}
+
+/// Samples from 0 to 1 as the 256 levels of a picture, which holds whole numbers only.
+fn in_grey_levels(mut image: Image) -> Image {
+    image.samples_mut().iter_mut().for_each(|sample| *sample = (*sample * 255.0).round());
+    image.with_stored(SampleType::U8)
 }
 
 fn resample(image: Image, arguments: &Convert) -> Result<Image, Failure> {

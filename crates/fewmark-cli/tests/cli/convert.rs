@@ -1,5 +1,8 @@
 //! `fewmark convert` and `fewmark info`.
 
+use fewmark::Image;
+use fewmark::image::SampleType;
+
 use crate::files::{chest, flat, golden, labels, ramp};
 use crate::lab::Lab;
 
@@ -31,6 +34,26 @@ fn pictures_keep_their_samples() {
         lab.ok(&["convert", from, "-o", to]);
     }
     assert_eq!(lab.read("d.png"), lab.read("a.png"));
+}
+
+#[test]
+fn a_window_fills_the_grey_levels_of_a_picture() {
+    let lab = Lab::new();
+    lab.write_image("scan.nii.gz", &flat(5, 1, |x, _| x as f32 * 100.0 - 100.0));
+    lab.ok(&["convert", "scan.nii.gz", "-o", "slice.png", "--window", "0,200"]);
+    assert_eq!(lab.image("slice.png").samples(), [0.0, 0.0, 128.0, 255.0, 255.0]);
+    lab.ok(&["convert", "scan.nii.gz", "-o", "slice.npy", "--window", "0,200"]);
+    assert_eq!(lab.image("slice.npy").samples(), [0.0, 0.0, 0.5, 1.0, 1.0]);
+}
+
+#[test]
+fn a_grey_picture_saved_in_colour_is_a_label_map() {
+    let lab = Lab::new();
+    let grey = flat(4, 3, |x, _| if x > 1 { 255.0 } else { 0.0 });
+    let colour = Image::new(grey.samples().repeat(3), 3, grey.geometry().clone()).unwrap().with_stored(SampleType::U8);
+    lab.write_image("truth.png", &colour);
+    lab.ok(&["convert", "truth.png", "-o", "truth.nii.gz", "--labels"]);
+    assert_eq!(lab.labels("truth.nii.gz").present(), [255]);
 }
 
 #[test]

@@ -29,7 +29,10 @@ fn scores() {
     refused.case("a truth that is not whole", &["evaluate", "truth.nii.gz", "image.nii.gz"]);
     lab.write_image("below.nii.gz", &Image::new(vec![-1.0; 32], 1, oblique([4, 4, 2])).unwrap());
     refused.case("a negative label", &["evaluate", "below.nii.gz", "truth.nii.gz"]);
-    lab.write_image("colour.nii.gz", &Image::new(vec![1.0; 96], 3, oblique([4, 4, 2])).unwrap());
+    lab.write_image(
+        "colour.nii.gz",
+        &Image::new((0..96).map(|i| (i / 32) as f32).collect(), 3, oblique([4, 4, 2])).unwrap(),
+    );
     refused.case("a colour image", &["evaluate", "colour.nii.gz", "truth.nii.gz"]);
     refused.case("no segmentation", &["evaluate", "absent.nii.gz", "truth.nii.gz"]);
     refused.case("a negative tolerance", &["evaluate", "truth.nii.gz", "truth.nii.gz", "--tolerance=-1"]);

@@ -168,6 +168,18 @@ fn results_are_told_as_json_and_in_a_trace() {
 }
 
 #[test]
+fn half_widths_of_the_band_are_measured_unless_given() {
+    let lab = clicked_chest(1);
+    let derived = |settings: &[&str]| {
+        let call = ["segment", "chest.nii.gz", "--marks", "marks.json", "-o", "mask.nii.gz", "--json"];
+        let told = lab.json(&[&call, settings].concat());
+        ["gamma1", "gamma2"].map(|name| told["derived"][name].as_f64().unwrap())
+    };
+    let [_, above] = derived(&[]);
+    assert_eq!(derived(&["--set", "gamma1=0.25"]), [0.25, above]);
+}
+
+#[test]
 fn the_result_does_not_depend_on_the_number_of_threads() {
     let lab = clicked_chest(6);
     for threads in ["1", "2", "3"] {

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::registry::{choices_in, merge, nearest, parse_setting};
+use crate::registry::{self, choices_in, merge, nearest, parse_setting};
 
 /// A training, all of it: what `config.toml` of a run folder holds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -161,8 +161,7 @@ impl Training {
     /// # Errors
     /// [`Error::Setting`] when the folder's configuration is of another version of the program.
     pub fn from_table(table: toml::Table) -> Result<Self, Error> {
-        let wrong = |e: toml::de::Error| Error::Setting(e.message().to_owned());
-        let training: Self = table.try_into().map_err(wrong)?;
+        let training: Self = registry::typed(&table).map_err(Error::Setting)?;
         training.check()?;
         Ok(training)
     }
@@ -226,7 +225,7 @@ impl Trained {
 
 /// The settings of a training as the type that they have.
 fn typed<C: DeserializeOwned>(training: &Training) -> Result<C, Error> {
-    training.settings.clone().try_into().map_err(|e: toml::de::Error| Error::Setting(e.message().to_owned()))
+    registry::typed(&training.settings).map_err(Error::Setting)
 }
 
 fn table(settings: &impl Serialize) -> toml::Table {
