@@ -55,7 +55,7 @@ pub struct SelectiveParams {
     /// Largest normalised distance with that normalisation. Above 1, so that a far region of the object's grey value is
     /// not indifferent.
     pub distance_cap: f64,
-    /// The distance of a voxel that fits is the least one within so many pixels of it along each axis: the gradient is large
+    /// The distance of a voxel that fits well is the least one within so many pixels of it along each axis: the gradient is large
     /// on both sides of an edge, and the inner side should not pay for it. 0 in the paper.
     pub distance_slack: f64,
     /// How clicks become a region.
