@@ -20,9 +20,9 @@ pub struct Case {
 }
 
 impl Case {
-    /// The simulated clicks of a seed.
-    pub fn marks(&self, seed: u64) -> Marks {
-        Marks::from_voxels(self.image.geometry(), &self.object.clicks(None, seed), &[])
+    /// The simulated clicks of a seed: so many, or 4 to 6.
+    pub fn marks(&self, count: Option<usize>, seed: u64) -> Marks {
+        Marks::from_voxels(self.image.geometry(), &self.object.clicks(count, seed), &[])
     }
 
     /// The clicked object as a label map.
@@ -34,6 +34,31 @@ impl Case {
     }
 }
 
+/// A data set of the selective models.
+pub struct DataSet {
+    /// Its name on command lines.
+    pub key: &'static str,
+    /// What it is, with its source and licence.
+    pub source: &'static str,
+    /// Reads its cases from the folder of real images.
+    pub load: fn(&Path) -> Result<Vec<Case>, Error>,
+}
+
+/// Lungs in CT.
+pub const LUNGS: DataSet = DataSet {
+    key: "lungs",
+    source: "lungsegdb (LungSegDB, MIT): 22 slices 512x512; object: the larger connected component of the mask",
+    load: lungs,
+};
+
+/// Liver lesions in CT.
+pub const LIVER_LESIONS: DataSet = DataSet {
+    key: "liver-lesions",
+    source: "liver-lesion (Medical Segmentation Decathlon task 8, CC BY-SA 4.0): 12 slices 512x512 with a tumour; object: its \
+             largest connected component",
+    load: liver_lesions,
+};
+
 /// The folder with the real images: `FEWMARK_DATA`, or `../shared/data` beside the repository.
 pub fn data_folder() -> PathBuf {
     match std::env::var_os("FEWMARK_DATA") {
@@ -42,19 +67,12 @@ pub fn data_folder() -> PathBuf {
     }
 }
 
-/// Lung CT slices: the object is the larger connected component of the lung mask.
-///
-/// # Errors
-/// Files that cannot be read.
-pub fn lungs(data: &Path) -> Result<Vec<Case>, Error> {
+fn lungs(data: &Path) -> Result<Vec<Case>, Error> {
     load(&data.join("lungsegdb"), |mask| mask.channel(0).iter().map(|&v| v > 127.0).collect())
 }
 
-/// Liver CT slices with a tumour, drawn in red: the object is the largest connected component of the tumour.
-///
-/// # Errors
-/// Files that cannot be read.
-pub fn liver_lesions(data: &Path) -> Result<Vec<Case>, Error> {
+/// The tumours are drawn in red.
+fn liver_lesions(data: &Path) -> Result<Vec<Case>, Error> {
     load(&data.join("liver-lesion"), |mask| {
         let is_red =
             |i: usize| mask.channel(0)[i] > 127.0 && mask.channel(1)[i] <= 127.0 && mask.channel(2)[i] <= 127.0;

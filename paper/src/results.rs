@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 pub struct Provenance {
     /// The command that was run.
     pub command: String,
-    /// The commit of the program, "-dirty" when files differed from it.
+    /// The commit that the program was built from, "-dirty" when files differed from it.
     pub commit: String,
     /// Processor cores of the machine.
     pub cores: usize,
@@ -23,17 +23,10 @@ impl Provenance {
         let arguments: String = std::env::args().skip(1).map(|a| format!(" {a}")).collect();
         Self {
             command: format!("cargo run --release -p fewmark-paper --bin {binary}{arguments}"),
-            commit: git(&["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"])
-                .unwrap_or_else(|| "unknown".into()),
+            commit: env!("FEWMARK_COMMIT").into(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }
-}
-
-fn git(arguments: &[&str]) -> Option<String> {
-    let output =
-        std::process::Command::new("git").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Mean and population standard deviation.

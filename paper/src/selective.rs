@@ -65,15 +65,8 @@ pub struct Column {
 /// # Errors
 /// As [`fewmark::Method::segment`].
 pub fn column(method: &'static str, cases: &[Case], fixed: &toml::Table, axes: &[Axis]) -> Result<Column, Error> {
-    let (tuning, reported) = cases.split_at(TUNING.min(cases.len()));
-    let mut best: Option<(toml::Table, Spread)> = None;
-    for candidate in combinations(fixed, axes) {
-        let spread = Spread::of(&dice(&run(method, tuning, &candidate, TUNING_SEEDS)?));
-        if best.as_ref().is_none_or(|(_, so_far)| spread.mean > so_far.mean + TIE) {
-            best = Some((candidate, spread));
-        }
-    }
-    let (chosen, tuning_dice) = best.unwrap_or_else(|| (fixed.clone(), Spread::of(&[])));
+    let (chosen, tuning_dice) = chosen(method, cases, fixed, axes)?;
+    let reported = &cases[TUNING.min(cases.len())..];
     let rows = run(method, reported, &chosen, REPORTED_SEEDS)?;
     let of_seed = |seed: u64| rows.iter().filter(move |row| row.seed == seed);
     let values = |seed, value: fn(&Row) -> f64| Spread::of(&of_seed(seed).map(value).collect::<Vec<_>>());
@@ -86,6 +79,27 @@ pub fn column(method: &'static str, cases: &[Case], fixed: &toml::Table, axes: &
         dice_by_seed: REPORTED_SEEDS.map(|seed| values(seed, |row| row.dice).mean).collect(),
         rows,
     })
+}
+
+/// What [`column`] chooses, and its Dice on the images that it is chosen on.
+///
+/// # Errors
+/// As [`fewmark::Method::segment`].
+pub fn chosen(
+    method: &str,
+    cases: &[Case],
+    fixed: &toml::Table,
+    axes: &[Axis],
+) -> Result<(toml::Table, Spread), Error> {
+    let tuning = &cases[..TUNING.min(cases.len())];
+    let mut best: Option<(toml::Table, Spread)> = None;
+    for candidate in combinations(fixed, axes) {
+        let spread = Spread::of(&dice(&run(method, tuning, &candidate, TUNING_SEEDS)?));
+        if best.as_ref().is_none_or(|(_, so_far)| spread.mean > so_far.mean + TIE) {
+            best = Some((candidate, spread));
+        }
+    }
+    Ok(best.unwrap_or_else(|| (fixed.clone(), Spread::of(&[]))))
 }
 
 fn dice(rows: &[Row]) -> Vec<f64> {
@@ -111,7 +125,7 @@ fn run(method: &str, cases: &[Case], parameters: &toml::Table, seeds: std::ops::
     for case in cases {
         for seed in seeds.clone() {
             let started = Instant::now();
-            let result = method.segment(&case.image, &case.marks(seed), &mut |_| ControlFlow::Continue(()))?;
+            let result = method.segment(&case.image, &case.marks(None, seed), &mut |_| ControlFlow::Continue(()))?;
             let seconds = started.elapsed().as_secs_f64();
             let overlap = Confusion::between(&result.labels.mask(1), case.object.mask());
             let (dice, jaccard) = (overlap.dice().unwrap_or(0.0), overlap.iou().unwrap_or(0.0));

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use fewmark::image::write_image;
 use fewmark::learn::dip::{DipConfig, Predictor, SingleConfig, Variant};
 use fewmark::{LabelMap, overlay, training};
-use fewmark_paper::cases::{self, Case, TUNING};
+use fewmark_paper::cases::{self, Case, DataSet, TUNING};
 use fewmark_paper::learned::{Training, clicked, single, trained};
 use fewmark_paper::results::{Provenance, Spread, markdown_table, write};
 use fewmark_paper::selective::{Column, ELASTICA_AXES, TV_AXES, column};
@@ -25,22 +25,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A table of the paper, and our stand-in for its data.
 struct Table {
-    key: &'static str,
     name: &'static str,
     title: &'static str,
-    data: &'static str,
-    load: fn(&Path) -> Result<Vec<Case>, fewmark::Error>,
+    data: DataSet,
     /// Mean and standard deviation of Dice, then of Jaccard, as the paper prints them.
     paper: [(&'static str, [f64; 4]); 7],
 }
 
 const TABLES: [Table; 2] = [
     Table {
-        key: "lungs",
         name: "dip-table-1",
         title: "Table 1, one lung in CT",
-        data: "lungsegdb (LungSegDB, MIT): 22 slices 512x512; object: the larger connected component of the mask",
-        load: cases::lungs,
+        data: cases::LUNGS,
         paper: [
             ("M1", [0.902, 0.047, 0.825, 0.077]),
             ("M2", [0.935, 0.048, 0.882, 0.082]),
@@ -52,12 +48,9 @@ const TABLES: [Table; 2] = [
         ],
     },
     Table {
-        key: "liver-lesions",
         name: "dip-table-2",
         title: "Table 2, liver lesions in CT",
-        data: "liver-lesion (Medical Segmentation Decathlon task 8, CC BY-SA 4.0): 12 slices 512x512 with a tumour; object: its \
-               largest connected component",
-        load: cases::liver_lesions,
+        data: cases::LIVER_LESIONS,
         paper: [
             ("M1", [0.841, 0.137, 0.745, 0.174]),
             ("M2", [0.767, 0.224, 0.665, 0.241]),
@@ -103,11 +96,11 @@ fn tables() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(unknown) = wanted.iter().find(|name| !TABLES.iter().any(|table| table.key == name.as_str())) {
+    if let Some(unknown) = wanted.iter().find(|name| !TABLES.iter().any(|table| table.data.key == name.as_str())) {
         return Err(format!("there is no table {unknown:?}; there are lungs and liver-lesions").into());
     }
-    for table in TABLES.iter().filter(|table| wanted.is_empty() || wanted.iter().any(|name| name == table.key)) {
-        let report = report(table, &(table.load)(&data)?)?;
+    for table in TABLES.iter().filter(|table| wanted.is_empty() || wanted.iter().any(|name| name == table.data.key)) {
+        let report = report(table, &(table.data.load)(&data)?)?;
         let text = text(table, &report);
         println!("{text}");
         write(table.name, &text, &report)?;
@@ -124,7 +117,7 @@ fn report<'a>(table: &'a Table, cases: &[Case]) -> Result<Report<'a>, Box<dyn Er
         model.extend(tv.chosen.clone());
     }
     let config: DipConfig = settings.clone().try_into()?;
-    let marks = |case: &Case| case.marks(CLICKS);
+    let marks = |case: &Case| case.marks(None, CLICKS);
     let mut learned = Vec::new();
     for (method, variant) in [("M1", Variant::M1), ("M2", Variant::M2), ("M3", Variant::M3), ("M4", Variant::M4)] {
         let mut trainings = Vec::new();
@@ -148,7 +141,7 @@ fn report<'a>(table: &'a Table, cases: &[Case]) -> Result<Report<'a>, Box<dyn Er
     let names: Vec<&str> = learned_from.iter().map(|case| case.name.as_str()).collect();
     let split = format!("learned from {}; reported on the other {}", names.join(" and "), reported.len());
     let provenance = Provenance::of("dip_tables");
-    Ok(Report { provenance, data: table.data, split, settings, learned, variational: vec![tv, elastica] })
+    Ok(Report { provenance, data: table.data.source, split, settings, learned, variational: vec![tv, elastica] })
 }
 
 #[allow(clippy::print_stderr, reason = "a sign of life in a long run")]
@@ -164,7 +157,7 @@ fn draw(table: &Table, method: &str, cases: &[Case], predictor: &Predictor) -> R
     let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/paper").join(table.name).join(method);
     std::fs::create_dir_all(&folder)?;
     for case in cases {
-        let marks = case.marks(CLICKS);
+        let marks = case.marks(None, CLICKS);
         let mask = predictor.predict(&clicked(case, &marks)?, false)?.mask;
         let labels = LabelMap::from_mask(&mask, case.image.geometry().clone())?;
         let picture = overlay::render(&case.image, &labels, &marks.in_voxels(case.image.geometry())?)?;

@@ -8,7 +8,7 @@
 
 use std::error::Error;
 
-use fewmark_paper::cases::{self, Case, TUNING};
+use fewmark_paper::cases::{self, Case, DataSet, TUNING};
 use fewmark_paper::results::{Provenance, markdown_table, write};
 use fewmark_paper::selective::{Axis, Column, ELASTICA_AXES, REPORTED_SEEDS, TUNING_SEEDS, TV_AXES, column};
 use serde::Serialize;
@@ -17,8 +17,7 @@ use serde::Serialize;
 struct Table {
     name: &'static str,
     title: &'static str,
-    data: &'static str,
-    load: fn(&std::path::Path) -> Result<Vec<Case>, fewmark::Error>,
+    data: DataSet,
     /// Mean and standard deviation of Dice, then of Jaccard, as the paper prints them: TV and elastica.
     paper: [[f64; 4]; 2],
 }
@@ -27,16 +26,13 @@ const TABLES: [Table; 2] = [
     Table {
         name: "selective-table-1",
         title: "Table 1, one lung in CT",
-        data: "lungsegdb (LungSegDB, MIT): 22 slices 512x512; object: the larger connected component of the mask",
-        load: cases::lungs,
+        data: cases::LUNGS,
         paper: [[0.960, 0.031, 0.925, 0.052], [0.963, 0.015, 0.929, 0.027]],
     },
     Table {
         name: "selective-table-2",
         title: "Table 2, liver lesions in CT",
-        data: "liver-lesion (Medical Segmentation Decathlon task 8, CC BY-SA 4.0): 12 slices 512x512 with a tumour; object: its \
-               largest connected component",
-        load: cases::liver_lesions,
+        data: cases::LIVER_LESIONS,
         paper: [[0.862, 0.090, 0.768, 0.129], [0.864, 0.075, 0.770, 0.122]],
     },
 ];
@@ -58,12 +54,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     for table in &TABLES {
-        let cases = (table.load)(&data)?;
+        let cases = (table.data.load)(&data)?;
         let tv = column("tv", &cases, &toml::Table::new(), &TV_AXES)?;
         let elastica = column("elastica", &cases, &tv.chosen, &ELASTICA_AXES)?;
         let report = Report {
             provenance: Provenance::of("selective_tables"),
-            data: table.data,
+            data: table.data.source,
             split: split(&cases),
             tv_axes: &TV_AXES,
             elastica_axes: &ELASTICA_AXES,
