@@ -13,7 +13,6 @@ use pulp::Simd;
 use crate::ConvShape;
 use crate::conv::correlation::Correlation;
 use crate::conv::engine::{Finish, Pass, Results};
-use crate::conv::plan::bands;
 use crate::conv::staging::Source;
 use crate::conv::weight_gradient::WeightGradient;
 use crate::conv::{Activation, weight_gradient};
@@ -165,7 +164,7 @@ impl Labels<'_> {
         let correlation = Correlation::forward(shape);
         // The softmax needs all channels of a voxel in one job.
         let mut pass = Pass::new(&correlation, Sides(self.v), self.k, Softmax(self));
-        pass.recipe.division = bands(&correlation);
+        pass.recipe = pass.recipe.in_bands(&correlation);
         pass.run(out);
     }
 

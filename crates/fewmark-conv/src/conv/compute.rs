@@ -129,14 +129,18 @@ fn compute_part<S: Simd>(
         let voxel = |row: usize| ((plane * c.spread[0] + z) * c.sink[1] + row * c.spread[1] + y) * c.sink[2] + x;
         let first = voxel(band.rows.0) - place.voxels().start;
         match cut {
-            Cut::Rows(vectors) => sweep_tile(simd, tile, &factors, bias, vectors, |m, to, result| {
-                tile::store::<S>(&mut channels[m][first + to..][..lanes], result);
-            }),
+            Cut::Rows(vectors) => {
+                let put = |m: usize, to: usize, result: S::f32s| {
+                    tile::store::<S>(&mut channels[m][first + to..][..lanes], result);
+                };
+                sweep_tile(simd, tile, vectors, &mut Direct { factors: &factors, bias, put });
+            }
             Cut::Run(vectors) => {
                 let run = vectors.len() * lanes;
-                sweep_tile(simd, tile, &factors, bias, vectors, |m, to, result| {
+                let put = |m: usize, to: usize, result: S::f32s| {
                     tile::store::<S>(&mut results[m * run + to..][..lanes], result);
-                });
+                };
+                sweep_tile(simd, tile, vectors, &mut Direct { factors: &factors, bias, put });
                 for (result, channel) in results.chunks_exact(run.max(1)).zip(channels.iter_mut()) {
                     for row in band.rows.0..band.rows.1.min(rows) {
                         let from = &result[(row - band.rows.0) * staged.row()..][..width];
@@ -149,47 +153,56 @@ fn compute_part<S: Simd>(
     }
 }
 
-/// Computes vectors of positions for a tile of that many output channels, and hands each result with its channel and place to `put`.
+/// What a tile of output channels computes for vectors of positions.
+pub(super) trait Block<S: Simd, V> {
+    /// Computes `ROWS` output channels at `N` vectors.
+    fn compute<const ROWS: usize, const N: usize>(&mut self, simd: S, vectors: [V; N]);
+}
+
+/// Computes vectors of positions for a tile of that many output channels.
 #[inline(always)]
-fn sweep_tile<S: Simd>(
-    simd: S,
-    tile: usize,
-    factors: &Factors<'_>,
-    bias: Option<&[f32]>,
-    vectors: &[(usize, usize)],
-    put: impl FnMut(usize, usize, S::f32s),
-) {
+pub(super) fn sweep_tile<S: Simd, V: Copy>(simd: S, tile: usize, vectors: &[V], block: &mut impl Block<S, V>) {
     match tile {
-        8 => sweep::<S, 8, 3>(simd, factors, bias, vectors, put),
-        4 if S::REGISTER_COUNT >= 32 => sweep::<S, 4, 6>(simd, factors, bias, vectors, put),
-        4 => sweep::<S, 4, 2>(simd, factors, bias, vectors, put),
-        _ => sweep::<S, 1, 6>(simd, factors, bias, vectors, put),
+        8 => sweep::<S, V, 8, 3>(simd, vectors, block),
+        4 if S::REGISTER_COUNT >= 32 => sweep::<S, V, 4, 6>(simd, vectors, block),
+        4 => sweep::<S, V, 4, 2>(simd, vectors, block),
+        _ => sweep::<S, V, 1, 6>(simd, vectors, block),
     }
 }
 
 /// [`sweep_tile`] with `N` vectors at a time.
 #[inline(always)]
-fn sweep<S: Simd, const ROWS: usize, const N: usize>(
-    simd: S,
-    factors: &Factors<'_>,
-    bias: Option<&[f32]>,
-    vectors: &[(usize, usize)],
-    mut put: impl FnMut(usize, usize, S::f32s),
-) {
-    let bias = |m: usize| bias.map_or(0.0, |bias| bias[m.min(bias.len() - 1)]);
+fn sweep<S: Simd, V: Copy, const ROWS: usize, const N: usize>(simd: S, vectors: &[V], block: &mut impl Block<S, V>) {
     // One vector left over would wait for its own sums; with those before it makes pairs.
     let left_over = vectors.len() % N;
     let apart = if left_over == 1 && vectors.len() > N { N + 1 } else { left_over };
     let (vectors, rest) = vectors.split_at(vectors.len() - apart);
     let (chunks, _) = vectors.as_chunks::<N>();
     for chunk in chunks {
-        tile::tile::<S, ROWS, N>(simd, factors, chunk.map(|(from, _)| from), bias, |m, n, sum| put(m, chunk[n].1, sum));
+        block.compute::<ROWS, N>(simd, *chunk);
     }
     let (pairs, rest) = rest.as_chunks::<2>();
     for pair in pairs {
-        tile::tile::<S, ROWS, 2>(simd, factors, pair.map(|(from, _)| from), bias, |m, n, sum| put(m, pair[n].1, sum));
+        block.compute::<ROWS, 2>(simd, *pair);
     }
-    if let [(from, to)] = *rest {
-        tile::tile::<S, ROWS, 1>(simd, factors, [from], bias, |m, _, sum| put(m, to, sum));
+    if let [vector] = *rest {
+        block.compute::<ROWS, 1>(simd, [vector]);
+    }
+}
+
+/// Sums over all taps at once: each vector with its place among the staged sources and among the results, which `put` takes with the
+/// output channel and the place.
+struct Direct<'a, P> {
+    factors: &'a Factors<'a>,
+    bias: Option<&'a [f32]>,
+    put: P,
+}
+
+impl<S: Simd, P: FnMut(usize, usize, S::f32s)> Block<S, (usize, usize)> for Direct<'_, P> {
+    #[inline(always)]
+    fn compute<const ROWS: usize, const N: usize>(&mut self, simd: S, vectors: [(usize, usize); N]) {
+        let bias = |m: usize| self.bias.map_or(0.0, |bias| bias[m.min(bias.len() - 1)]);
+        let columns = vectors.map(|(from, _)| from);
+        tile::tile::<S, ROWS, N>(simd, self.factors, columns, bias, |m, n, sum| (self.put)(m, vectors[n].1, sum));
     }
 }

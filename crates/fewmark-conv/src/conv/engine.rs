@@ -7,6 +7,7 @@ use super::compute::{Compute, Place};
 use super::correlation::Correlation;
 use super::part_weights::PartWeights;
 use super::plan::{Division, Recipe, whole_band};
+use super::row_pairs::{self, RowPairs};
 use super::scratch;
 use super::staging::{Band, Source, Staged};
 use crate::level::Level;
@@ -65,17 +66,57 @@ impl<'a, X: Source, F: Finish> Pass<'a, X, F> {
     /// Fills `sink`, `[batch, groups * sinks, z, y, x]`.
     pub(crate) fn run(&self, sink: &mut [f32]) {
         let c = self.correlation;
-        let parts: Vec<_> = c.parts.iter().map(|part| PartWeights::new(c, part, self.weights)).collect();
+        let parts = || c.parts.iter().map(|part| PartWeights::new(c, part, self.weights)).collect::<Vec<_>>();
         match self.recipe.division {
-            Division::Bands { planes, rows } => self.run_bands(&parts, sink, planes, rows),
-            Division::Channels => self.run_channels(&parts, sink),
+            Division::Bands { planes, rows } => {
+                let pairs = self.recipe.row_pairs.then(|| RowPairs::suiting(c, self.recipe.level.lanes())).flatten();
+                match pairs {
+                    Some(pairs) => self.run_row_pairs(&pairs, sink, planes, rows),
+                    None => self.run_bands(&parts(), sink, planes, rows),
+                }
+            }
+            Division::Channels => self.run_channels(&parts(), sink),
         }
     }
 
     fn run_bands(&self, parts: &[PartWeights<'_>], sink: &mut [f32], planes: usize, rows: usize) {
+        self.bands(sink, planes, rows).into_par_iter().with_max_len(1).for_each(|(place, mut results)| {
+            scratch::with([self.staged_len(&place.staged), place.results_len()], |[sources, runs]| {
+                let first = self.first_source(&results);
+                self.recipe.level.run(Fill { pass: self, staged: place.staged, first, sources });
+                self.compute(place, parts, sources, runs, &mut results);
+            });
+        });
+    }
+
+    fn run_row_pairs(&self, pairs: &RowPairs, sink: &mut [f32], planes: usize, rows: usize) {
+        let (correlation, level) = (self.correlation, self.recipe.level);
+        let weights = pairs.weights(correlation, self.weights);
+        self.bands(sink, planes, rows).into_par_iter().with_max_len(1).for_each(|(place, mut results)| {
+            let staged = place.staged;
+            scratch::with(pairs.staged_len(&staged, correlation.sources), |[sources, plain]| {
+                let (first, source) = (self.first_source(&results), &self.source);
+                level.run(row_pairs::Fill {
+                    pairs,
+                    correlation,
+                    staged,
+                    source,
+                    first,
+                    memory: [&mut *sources, plain],
+                });
+                let bias = self.bias.map(|bias| &bias[results.first_channel..]);
+                let (group, weights, channels) = (results.group, &weights, &mut results.channels);
+                level.run(row_pairs::Compute { pairs, place, weights, group, sources, bias, channels });
+            });
+            level.run(Finishing { finish: &self.finish, results: &mut results });
+        });
+    }
+
+    /// The jobs of bands of that many planes and rows, each with its place and room for its results.
+    fn bands<'c>(&self, sink: &'c mut [f32], planes: usize, rows: usize) -> Vec<(Place<'a>, Results<'c>)> {
         let c = self.correlation;
         let places: Vec<_> = Band::all(c.positions(), planes, rows).map(|band| self.place(band)).collect();
-        let mut jobs: Vec<(Place<'_>, Results<'_>)> = Vec::with_capacity(c.batch * c.groups * places.len());
+        let mut jobs = Vec::with_capacity(c.batch * c.groups * places.len());
         for (images, sink) in sink.chunks_exact_mut(c.sinks * c.sink_len()).enumerate() {
             let first = jobs.len();
             jobs.extend(places.iter().map(|&place| {
@@ -90,13 +131,12 @@ impl<'a, X: Source, F: Finish> Pass<'a, X, F> {
                 }
             }
         }
-        jobs.into_par_iter().with_max_len(1).for_each(|(place, mut results)| {
-            scratch::with([self.staged_len(&place.staged), place.results_len()], |[sources, runs]| {
-                let first = (results.image * c.groups + results.group) * c.sources;
-                self.recipe.level.run(Fill { pass: self, staged: place.staged, first, sources });
-                self.compute(place, parts, sources, runs, &mut results);
-            });
-        });
+        jobs
+    }
+
+    /// Index of the first channel that some results read among those of all images.
+    fn first_source(&self, results: &Results<'_>) -> usize {
+        (results.image * self.correlation.groups + results.group) * self.correlation.sources
     }
 
     fn run_channels(&self, parts: &[PartWeights<'_>], sink: &mut [f32]) {
@@ -131,7 +171,7 @@ impl<'a, X: Source, F: Finish> Pass<'a, X, F> {
         memory::give(sources);
     }
 
-    fn place(&self, band: Band) -> Place<'_> {
+    fn place(&self, band: Band) -> Place<'a> {
         let (correlation, Recipe { level, tile, .. }) = (self.correlation, self.recipe);
         Place { correlation, band, staged: Staged::new(correlation, &band), tile, lanes: level.lanes() }
     }

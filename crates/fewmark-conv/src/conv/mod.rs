@@ -8,6 +8,7 @@ pub(crate) mod plan;
 mod pointwise;
 #[cfg(test)]
 mod reference;
+mod row_pairs;
 mod scratch;
 pub(crate) mod staging;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! How a product is computed: decided from its sizes alone, before anything runs, and comparable.
 
 use super::correlation::Correlation;
+use super::row_pairs::RowPairs;
 use super::staging::{Band, Staged};
 use crate::level::Level;
 
@@ -43,6 +44,8 @@ pub struct Recipe {
     pub division: Division,
     /// Output channels of a tile
     pub tile: usize,
+    /// Whether bands are computed by pairs of rows, with two thirds of the products
+    pub row_pairs: bool,
 }
 
 impl Recipe {
@@ -62,8 +65,23 @@ impl Recipe {
             && shared <= SHARED_SAMPLES
             && tiles >= JOBS
             && tiles / correlation.groups * shared + STAGING * shared <= bands_cost(correlation, bands);
-        let division = if channels { Division::Channels } else { bands };
-        Self { level, division, tile }
+        if channels {
+            return Self { level, division: Division::Channels, tile, row_pairs: false };
+        }
+        Self { level, division: bands, tile, row_pairs: false }.in_bands(correlation)
+    }
+
+    /// The same recipe with its work divided into bands, of whole pairs of rows where these pay and bands do not become much larger.
+    pub(crate) fn in_bands(self, correlation: &Correlation) -> Self {
+        let division = bands(correlation);
+        let direct = Self { division, row_pairs: false, ..self };
+        let Division::Bands { planes, rows } = division else { return direct };
+        let Some(pairs) = RowPairs::suiting(correlation, self.level.lanes()) else { return direct };
+        let whole = pairs.whole_rows(rows).min(correlation.positions()[1]);
+        if whole > 2 * rows {
+            return direct;
+        }
+        Self { division: Division::Bands { planes, rows: whole }, row_pairs: true, ..self }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::ConvShape;
 use crate::level::Level;
 
 /// Positions whose samples, of a few dozen channels, stay in a first- or second-level cache while all pairs of channels are multiplied.
-const BLOCK: usize = 256;
+const BLOCK: usize = 512;
 
 /// Partial sums. A constant, so that the result does not depend on the number of threads.
 const PARTIAL_SUMS: usize = 8;
@@ -89,7 +89,7 @@ impl WithSimd for Products<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        if S::REGISTER_COUNT >= 32 { self.tiles::<S, 4, 6>(simd) } else { self.tiles::<S, 2, 4>(simd) }
+        if S::REGISTER_COUNT >= 32 { self.tiles::<S, 8, 3>(simd) } else { self.tiles::<S, 2, 4>(simd) }
     }
 }
 

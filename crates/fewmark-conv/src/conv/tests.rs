@@ -64,6 +64,31 @@ fn flat_shape() -> impl Strategy<Value = ConvShape> {
     shape((in_plane(), in_plane()).prop_map(|(y, x)| [[1, 1, 1, 0, 1], y, x]))
 }
 
+/// Three rows of taps, rows of more than a vector, and enough channels: what is computed by pairs of rows.
+fn paired_shape() -> impl Strategy<Value = ConvShape> {
+    let sizes = (1..=2usize, 1..=2usize, 1..=6usize, 24..=27usize, 1..=3usize, 1..=12usize, 16..=35usize);
+    (sizes, 1..=3usize, prop::sample::select(&[1usize, 2, 3, 5])).prop_map(|(sizes, dilation, kernel)| {
+        let (batch, groups, ins, outs, planes, rows, columns) = sizes;
+        let (in_channels, out_channels) = (groups * ins, groups * outs);
+        let kernel = [if planes > 1 { 3 } else { 1 }, 3, kernel];
+        let padding = kernel.map(|k| k / 2 * dilation);
+        let input = [planes, rows, columns];
+        let shape = ConvShape {
+            batch,
+            in_channels,
+            out_channels,
+            groups,
+            input,
+            kernel,
+            stride: [1; 3],
+            padding,
+            dilation: [dilation; 3],
+        };
+        assert_eq!(shape.validate(), Ok(()), "{shape:?}");
+        shape
+    })
+}
+
 fn solid_shape() -> impl Strategy<Value = ConvShape> {
     let axis = || axis(12, &[1, 2, 3, 5]);
     shape((axis(), axis(), axis()).prop_map(|(z, y, x)| [z, y, x]))
@@ -164,7 +189,7 @@ fn levels() -> impl Iterator<Item = Level> {
     Level::ALL.into_iter().filter(|level| level.is_available())
 }
 
-/// Every kind of division, whatever the plan would choose, and tiles of every size.
+/// The ways in which the plan may not choose: every kind of division, with and without pairs of rows, and tiles of every size.
 fn recipes(correlation: &Correlation, designed: Recipe) -> Vec<Recipe> {
     let [planes, rows, _] = correlation.positions();
     // The voxels of a band must be contiguous: see `plan::bands`.
@@ -178,7 +203,10 @@ fn recipes(correlation: &Correlation, designed: Recipe) -> Vec<Recipe> {
         Division::Bands { planes, rows },
     ];
     let tiles = [designed.tile, designed.tile, 1, 4, 8, designed.tile];
-    divisions.into_iter().zip(tiles).map(|(division, tile)| Recipe { division, tile, ..designed }).collect()
+    let recipe = |((division, tile), row_pairs)| Recipe { division, tile, row_pairs, ..designed };
+    let with_pairs = if designed.row_pairs { [false, true].as_slice() } else { &[false] };
+    let all = |&row_pairs: &bool| divisions.into_iter().zip(tiles).map(move |way| (way, row_pairs));
+    with_pairs.iter().flat_map(all).map(recipe).collect()
 }
 
 fn agrees_with_the_reference(case: &Case, activation: Activation) -> Result<(), TestCaseError> {
@@ -188,14 +216,15 @@ fn agrees_with_the_reference(case: &Case, activation: Activation) -> Result<(), 
     let dw = reference::weight_gradient(shape, x, dy);
     let (ahead, back) = (Correlation::forward(shape), Correlation::input_gradient(shape));
     for level in levels() {
-        // Products are added in one order, so not a bit depends on the division or the tile.
+        // Products are added in one order, so not a bit depends on the division or the tile, unless rows are paired.
         let mut first = None;
         for recipe in recipes(&ahead, Recipe::design(&ahead, level)) {
             let ours = case.forward(recipe, activation);
             let error = relative(&ours, &y);
             prop_assert!(error < 1e-5, "forward by {recipe:?}: {error}");
             let ours = bits(ours);
-            prop_assert!(*first.get_or_insert_with(|| ours.clone()) == ours, "forward by {recipe:?}: other bits");
+            let same = recipe.row_pairs || *first.get_or_insert_with(|| ours.clone()) == ours;
+            prop_assert!(same, "forward by {recipe:?}: other bits");
         }
         let mut first = None;
         for recipe in recipes(&back, Recipe::design(&back, level)) {
@@ -203,7 +232,8 @@ fn agrees_with_the_reference(case: &Case, activation: Activation) -> Result<(), 
             let error = relative(&ours, &dx);
             prop_assert!(error < 1e-4, "transposed by {recipe:?}: {error}");
             let ours = bits(ours);
-            prop_assert!(*first.get_or_insert_with(|| ours.clone()) == ours, "transposed by {recipe:?}: other bits");
+            let same = recipe.row_pairs || *first.get_or_insert_with(|| ours.clone()) == ours;
+            prop_assert!(same, "transposed by {recipe:?}: other bits");
         }
         for recipe in recipes(&ahead, weights::design(&ahead, level)) {
             let error = relative(&case.weight_gradient(recipe), &dw);
@@ -271,19 +301,28 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn neither_reruns_nor_threads_change_a_bit(shape in prop_oneof![flat_shape(), solid_shape()], seed: u64) {
+    fn pairs_of_rows_agree_with_the_reference(shape in paired_shape(), activation in activation(), seed: u64) {
+        agrees_with_the_reference(&Case::new(shape, seed), activation)?;
+    }
+
+    #[test]
+    fn neither_reruns_nor_threads_change_a_bit(
+        shape in prop_oneof![flat_shape(), solid_shape(), paired_shape()],
+        seed: u64,
+    ) {
         static POOLS: LazyLock<[ThreadPool; 3]> = LazyLock::new(|| {
             [1, 2, 3].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap())
         });
         let case = Case::new(shape, seed);
         let (ahead, back) = (Correlation::forward(&shape), Correlation::input_gradient(&shape));
         for level in levels() {
-            for at in 0..4 {
+            let of = |recipes: Vec<Recipe>, at: usize| recipes[at % recipes.len()];
+            for at in [0, 1, 2, 3, 6, 9] {
                 let run = || {
                     let [forward, transposed, gradient] = [
-                        recipes(&ahead, Recipe::design(&ahead, level))[at],
-                        recipes(&back, Recipe::design(&back, level))[at],
-                        recipes(&ahead, weights::design(&ahead, level))[at],
+                        of(recipes(&ahead, Recipe::design(&ahead, level)), at),
+                        of(recipes(&back, Recipe::design(&back, level)), at),
+                        of(recipes(&ahead, weights::design(&ahead, level)), at),
                     ];
                     [
                         bits(case.forward(forward, Activation::LeakyRelu(0.2))),
@@ -359,22 +398,31 @@ fn plans_of_named_shapes() {
     let design = |shape: ConvShape, level| Recipe::design(&Correlation::forward(&shape), level);
     for level in Level::ALL {
         let rows = level.rows();
-        let expect =
-            |shape, division, tile| assert_eq!(design(shape, level), Recipe { level, division, tile }, "{shape:?}");
+        let expect = |shape, division, tile, row_pairs| {
+            assert_eq!(design(shape, level), Recipe { level, division, tile, row_pairs }, "{shape:?}");
+        };
+        let bands = |planes, rows| Division::Bands { planes, rows };
         // 18 rows would make 8 bands of 128, but 8 of 16 are of one size.
-        expect(same([16, 16], 3, [1, 128, 128]), Division::Bands { planes: 1, rows: 16 }, rows);
-        expect(same([3, 16], 3, [1, 128, 128]), Division::Bands { planes: 1, rows: 16 }, rows);
-        expect(same([16, 3], 3, [1, 128, 128]), Division::Bands { planes: 1, rows: 16 }, 4);
-        expect(same([16, 1], 1, [1, 128, 128]), Division::Bands { planes: 1, rows: 16 }, 1);
-        expect(same([512, 512], 3, [1, 8, 8]), Division::Channels, rows);
+        expect(same([16, 16], 3, [1, 128, 128]), bands(1, 16), rows, false);
+        expect(same([16, 24], 3, [1, 128, 128]), bands(1, 16), rows, true);
+        expect(same([3, 16], 3, [1, 128, 128]), bands(1, 16), rows, false);
+        expect(same([16, 3], 3, [1, 128, 128]), bands(1, 16), 4, false);
+        expect(same([16, 1], 1, [1, 128, 128]), bands(1, 16), 1, false);
+        expect(same([512, 512], 3, [1, 8, 8]), Division::Channels, rows, false);
         if rows == 8 {
-            expect(same([512, 512], 3, [1, 16, 16]), Division::Channels, rows);
+            expect(same([512, 512], 3, [1, 16, 16]), Division::Channels, rows, false);
         }
-        expect(same([1024, 256], 1, [1, 32, 32]), Division::Bands { planes: 1, rows: 2 }, rows);
+        expect(same([1024, 256], 1, [1, 32, 32]), bands(1, 2), rows, false);
         // 14 rows of 16 channels with 3 planes of sources are what the cache holds, and 10 bands of 13 are more even.
-        expect(same([16, 16], 3, [16, 128, 128]), Division::Bands { planes: 1, rows: 13 }, rows);
-        // The largest bands of whole planes of which there are 8.
-        expect(same([16, 16], 3, [16, 8, 8]), Division::Bands { planes: 2, rows: 8 }, rows);
+        expect(same([16, 16], 3, [16, 128, 128]), bands(1, 13), rows, false);
+        // The largest bands of whole planes of which there are 8; their rows are too short for the widest vectors.
+        expect(same([16, 24], 3, [16, 8, 8]), bands(2, 8), rows, level.lanes() <= 8);
+        // Pairs are two rows apart, which needs four rows for two of them.
+        let dilated = ConvShape { padding: [0, 2, 2], dilation: [1, 2, 2], ..same([32, 32], 3, [1, 256, 256]) };
+        expect(dilated, bands(1, 8), rows, true);
+        // Whole pairs would make bands much larger.
+        let far = ConvShape { padding: [0, 12, 12], dilation: [1, 12, 12], ..same([64, 64], 3, [1, 128, 128]) };
+        assert!(!design(far, level).row_pairs);
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct WeightGradient<'a, X> {
 /// How to compute a weight gradient.
 pub(crate) fn design(correlation: &Correlation, level: Level) -> Recipe {
     let weights = correlation.groups * correlation.group_weights();
-    let mut recipe = Recipe::design(correlation, level);
+    let mut recipe = Recipe { row_pairs: false, ..Recipe::design(correlation, level) };
     let tiles = correlation.groups * correlation.sinks.div_ceil(recipe.tile);
     recipe.division = if weights >= MANY_WEIGHTS && tiles >= PARTIAL_SUMS {
         Division::Channels
