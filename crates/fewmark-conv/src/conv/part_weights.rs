@@ -10,9 +10,12 @@ use super::staging::Staged;
 /// Fewest taps for which a channel is worth a segment of its own; below, one segment holds all channels.
 const SEGMENT_TAPS: usize = 4;
 
-/// Output channels whose weights are gathered together: for each source they are neighbours, and read in one piece. More of them
-/// would be written to more places than the first cache can tell apart.
+/// Output channels whose weights are gathered by one job: for each source they are neighbours, whole lines of a cache.
 const GATHERED: usize = 32;
+
+/// Sources whose weights are gathered together: as many lines of the first cache are read by one output channel after the other, and
+/// more at distances of a power of two would have the same places there.
+const SOURCES: usize = 8;
 
 /// The weights of a part, `[group][sink][source][tap]` for some strides, the taps being neighbours.
 pub(crate) struct PartWeights<'a> {
@@ -37,12 +40,14 @@ impl<'a> PartWeights<'a> {
         let mut values = vec![0.0; c.groups * c.sinks * c.sources * taps];
         let row = c.sources * taps;
         values.par_chunks_mut((GATHERED * row).max(1)).enumerate().for_each(|(chunk, rows)| {
-            for source in 0..c.sources {
+            for first in (0..c.sources).step_by(SOURCES) {
                 for (i, row) in rows.chunks_exact_mut(row).enumerate() {
                     let (group, sink) = ((chunk * GATHERED + i) / c.sinks, (chunk * GATHERED + i) % c.sinks);
-                    let from = group * c.group_weights() + sink * c.sink_stride + source * c.source_stride;
-                    for (to, tap) in row[source * taps..].iter_mut().zip(&part.taps) {
-                        *to = weights[from + tap.weight];
+                    let from = group * c.group_weights() + sink * c.sink_stride;
+                    for source in first..(first + SOURCES).min(c.sources) {
+                        for (to, tap) in row[source * taps..].iter_mut().zip(&part.taps) {
+                            *to = weights[from + source * c.source_stride + tap.weight];
+                        }
                     }
                 }
             }

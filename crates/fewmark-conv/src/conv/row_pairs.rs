@@ -13,6 +13,7 @@
 //! there are many of those.
 
 use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
 
 use super::compute::{Block, Place, sweep_tile};
 use super::correlation::{Correlation, Tap};
@@ -94,26 +95,23 @@ impl RowPairs {
         [staged.size[0] * self.plane_len(staged, sources), staged.channel_len()]
     }
 
-    /// The weights of each product, `[product][group][sink][source][column]`.
+    /// The weights of the products, `[group][sink][product][source][column]`.
     pub(super) fn weights(&self, c: &Correlation, weights: &[f32]) -> Vec<f32> {
-        let len = c.groups * c.sinks * c.sources * self.columns.len();
-        let mut products = vec![0.0; PRODUCTS * len];
-        let mut at = 0;
-        for group in 0..c.groups {
-            for sink in 0..c.sinks {
+        let len = c.sources * self.columns.len();
+        let mut products = vec![0.0; c.groups * c.sinks * PRODUCTS * len];
+        products.par_chunks_mut(PRODUCTS * len).enumerate().for_each(|(row, products)| {
+            let from = row / c.sinks * c.group_weights() + row % c.sinks * c.sink_stride;
+            for (t, column) in self.columns.iter().enumerate() {
                 for source in 0..c.sources {
-                    let from = group * c.group_weights() + sink * c.sink_stride + source * c.source_stride;
-                    for column in &self.columns {
-                        let [g0, g1, g2] = column.weights.map(|weight| weights[from + weight]);
-                        products[at] = g0;
-                        products[len + at] = (g0 + g1 + g2) / 2.0;
-                        products[2 * len + at] = (g0 - g1 + g2) / 2.0;
-                        products[3 * len + at] = g2;
-                        at += 1;
-                    }
+                    let [g0, g1, g2] = column.weights.map(|weight| weights[from + source * c.source_stride + weight]);
+                    let at = source * self.columns.len() + t;
+                    products[at] = g0;
+                    products[len + at] = (g0 + g1 + g2) / 2.0;
+                    products[2 * len + at] = (g0 - g1 + g2) / 2.0;
+                    products[3 * len + at] = g2;
                 }
             }
-        }
+        });
         products
     }
 }
@@ -212,8 +210,8 @@ impl WithSimd for Compute<'_, '_, '_> {
         let rows = band.rows.1 - band.rows.0;
         for (t, channels) in channels.chunks_mut(tile).enumerate() {
             let of_product = |product: usize| {
-                let first = (product * c.groups + group) * c.sinks + t * tile;
-                Left { values: &weights[first * row..], rows: channels.len(), row }
+                let first = (group * c.sinks + t * tile) * PRODUCTS + product;
+                Left { values: &weights[first * row..], rows: channels.len(), row: PRODUCTS * row }
             };
             let lefts = [0, 1, 2, 3].map(of_product);
             let bias = bias.map(|bias| &bias[t * tile..]);
