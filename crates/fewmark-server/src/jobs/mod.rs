@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::clock;
+use crate::datastore::ImageFile;
 use crate::error::Problem;
 pub(crate) use job::{Job, State};
 use job::{NOTES, Notes};
@@ -45,9 +46,14 @@ pub(crate) struct Order {
     pub(crate) request: Map<String, Value>,
 }
 
-/// The networks that learn from labels, which is what a study has.
+/// The networks that learn from labels, or from images alone, which is what a study has.
 pub(crate) fn networks() -> impl Iterator<Item = &'static str> {
-    training::names().filter(|name| training::companion(name) == (Companion::Labels, true))
+    training::names().filter(|name| training::companion(name).0 == Companion::Labels)
+}
+
+/// Whether one of them needs labels.
+pub(crate) fn learns_from_labels(network: &str) -> bool {
+    training::companion(network).1
 }
 
 fn busy() -> Problem {
@@ -98,7 +104,7 @@ impl Jobs {
         Job::read(path).map(Arc::new)
     }
 
-    /// Starts a training on all images that have a label of the tag.
+    /// Starts a training on all images that have a label of the tag, or on all where no labels are needed.
     ///
     /// # Errors
     /// 429 while another one runs; 404 and 422 for what cannot be trained.
@@ -111,19 +117,9 @@ impl Jobs {
         if !networks().any(|known| known == network) {
             // The registry's own sentence names the most similar one.
             training::defaults(&network)?;
-            return Err(Problem::wrong(format!("{network:?} does not learn from labels")));
+            return Err(Problem::wrong(format!("{network:?} learns from clicks, which a study does not keep")));
         }
-        let images = app.datastore.images()?;
-        let cases: Vec<CaseFiles> = images
-            .into_iter()
-            .filter_map(|image| {
-                Some(CaseFiles { with: Some(image.labels.get(&tag)?.clone()), name: image.id, image: image.path })
-            })
-            .collect();
-        if cases.is_empty() {
-            return Err(Problem::wrong(format!("no image of the study has a label {tag:?}"))
-                .hint("save labels first: a few images are enough to begin with"));
-        }
+        let cases = cases(app, &network, &settings, &tag)?;
         let started = clock::now();
         let id = self.new_id(name.as_deref(), &network, started)?;
         let training = Training::new(&network, cases, &[settings], Compute::Cpu)?;
@@ -214,6 +210,24 @@ impl Jobs {
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<Job>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a network learns from: the images with labels of the tag, or all images where it needs no labels.
+fn cases(app: &App, network: &str, settings: &toml::Table, tag: &str) -> Result<Vec<CaseFiles>, Problem> {
+    let source = settings.get("episodes").and_then(|episodes| episodes.get("source")?.as_str());
+    let labelled = learns_from_labels(network) || source == Some("labels");
+    let files = |image: ImageFile| {
+        let labels = image.labels.get(tag).cloned();
+        let with = if labelled { Some(labels?) } else { None };
+        Some(CaseFiles { with, name: image.id, image: image.path })
+    };
+    let cases: Vec<CaseFiles> = app.datastore.images()?.into_iter().filter_map(files).collect();
+    match cases.is_empty() {
+        true if labelled => Err(Problem::wrong(format!("no image of the study has a label {tag:?}"))
+            .hint("save labels first: a few images are enough to begin with")),
+        true => Err(Problem::wrong("the study has no images to learn from")),
+        false => Ok(cases),
     }
 }
 

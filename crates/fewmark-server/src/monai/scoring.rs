@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::Shared;
 use crate::clock;
-use crate::datastore::FINAL;
+use crate::datastore::{FINAL, ORIGINAL};
 use crate::error::Problem;
 use crate::routes::json as answer;
 use crate::scores::scores;
@@ -27,7 +27,7 @@ pub(super) async fn score(State(app): State<Shared>, Path(method): Path<String>)
             let images = app.datastore.images()?;
             let both = images
                 .iter()
-                .filter_map(|image| Some((image, image.labels.get("original")?, image.labels.get(FINAL)?)));
+                .filter_map(|image| Some((image, image.labels.get(ORIGINAL)?, image.labels.get(FINAL)?)));
             both.map(|(image, made, saved)| Ok((image.id.clone(), scores(made, saved)?.into()))).collect()
         })
         .await?;
