@@ -335,7 +335,7 @@ export class Session {
   }
 
   /** What is to be kept of work that is not saved. */
-  draft(): Draft {
+  keepable(): Draft {
     return draftOf(this.document.value, this.saved.value.document.base, this.voxels);
   }
 

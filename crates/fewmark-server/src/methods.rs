@@ -17,7 +17,8 @@ const ENDING: &str = "safetensors";
 /// The method that segments by labelled images, with the encoder that is inside the program.
 pub(crate) const FEWSHOT: &str = "fewshot";
 /// What it does.
-pub(crate) const FEWSHOT_SUMMARY: &str = "Finds in an image what other images of the study have labels of; nothing is trained";
+pub(crate) const FEWSHOT_SUMMARY: &str =
+    "Finds in an image what other images of the study have labels of; nothing is trained";
 
 /// Methods by name.
 pub(crate) struct Methods {

@@ -67,8 +67,7 @@ impl Sessions {
         std::fs::create_dir_all(&folder).map_err(|e| Problem::io("create", "the folder of the session", e))?;
         let now = clock::now();
         let expiry = if expiry == 0 { LONGEST } else { expiry.min(LONGEST) };
-        let mut session =
-            Session { id: id.clone(), image: folder.clone(), folder, created: now, used: now, expiry };
+        let mut session = Session { id: id.clone(), image: folder.clone(), folder, created: now, used: now, expiry };
         // What is no image is told at once, and by the names that the client knows.
         let image = session.take_in(files).and_then(|(image, name)| {
             load(app, &image).map_err(|problem| problem.of_upload(&image, &name))?;

@@ -71,7 +71,8 @@ pub fn support(
 /// # Errors
 /// [`Error::Learn`] without a labelled scan, and as [`support`].
 pub fn known(encoder: Predictor, labelled: &[(Image, LabelMap)]) -> Result<Known, Error> {
-    let shown = |(image, labels): &(Image, LabelMap)| support(&encoder, image, labels, &mut |_| ControlFlow::Continue(()));
+    let shown =
+        |(image, labels): &(Image, LabelMap)| support(&encoder, image, labels, &mut |_| ControlFlow::Continue(()));
     let supports = labelled.iter().map(shown).collect::<Result<_, _>>()?;
     Ok(Known::new(encoder, supports)?)
 }

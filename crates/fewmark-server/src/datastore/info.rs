@@ -57,7 +57,10 @@ impl Datastore {
                     .labels
                     .iter()
                     .map(|(tag, path)| {
-                        (tag.clone(), json!({ "ext": dotted(&name_of(path)), "info": index.label_info(&image.id, tag) }))
+                        (
+                            tag.clone(),
+                            json!({ "ext": dotted(&name_of(path)), "info": index.label_info(&image.id, tag) }),
+                        )
                     })
                     .collect();
                 let (ext, info) = (dotted(&image.name()), index.image_info(&image.id));

@@ -69,8 +69,10 @@ impl Datastore {
         let mut index = self.lock();
         let image = self.image(id)?;
         if image.is_series() {
-            return Err(Problem::wrong(format!("the image {id:?} is a folder of files, which is not removed from here"))
-                .hint("remove the folder yourself; its labels can be removed from here"));
+            return Err(Problem::wrong(format!(
+                "the image {id:?} is a folder of files, which is not removed from here"
+            ))
+            .hint("remove the folder yourself; its labels can be removed from here"));
         }
         for path in image.labels.values().chain([&image.path]) {
             fs::remove_file(path).map_err(|e| Problem::io("remove", path, e))?;

@@ -37,8 +37,9 @@ pub(super) fn shown(
     told: &mut dyn FnMut(Happening),
 ) -> Result<(Arc<dyn Method>, Legend), Problem> {
     if ask.slice.is_some() && image.geometry().dimension() == Dimension::Three {
-        return Err(Problem::wrong(format!("the method {:?} compares whole volumes", ask.method))
-            .hint("leave `slice` out"));
+        return Err(
+            Problem::wrong(format!("the method {:?} compares whole volumes", ask.method)).hint("leave `slice` out")
+        );
     }
     let mut room = Room { app, encoder, query: image, wanted, told };
     let (candidates, named) = candidates(app, ask)?;
@@ -75,7 +76,8 @@ fn candidates(app: &App, ask: &Ask) -> Result<(Vec<(ImageFile, PathBuf)>, bool),
             return Err(Problem::wrong(format!("no other image of the study has a label {FINAL:?} to learn from"))
                 .hint("label one image and save it; then its labels can be found in others"));
         }
-        labelled.sort_by_cached_key(|(_, labels)| std::cmp::Reverse(Stamp::of(labels).ok().map(|stamp| stamp.modified)));
+        labelled
+            .sort_by_cached_key(|(_, labels)| std::cmp::Reverse(Stamp::of(labels).ok().map(|stamp| stamp.modified)));
         return Ok((labelled, false));
     }
     if ask.support.len() > MOST {

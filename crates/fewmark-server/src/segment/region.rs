@@ -59,7 +59,9 @@ mod tests {
 
     #[test]
     fn boxes_without_voxels_are_refused() {
-        for sides in [[3.0, 3.0, 0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 2.0, 1.0, 0.0, 1.0], [f64::NAN, 1.0, 0.0, 1.0, 0.0, 1.0]] {
+        for sides in
+            [[3.0, 3.0, 0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 2.0, 1.0, 0.0, 1.0], [f64::NAN, 1.0, 0.0, 1.0, 0.0, 1.0]]
+        {
             assert!(Region::new(sides).is_err(), "{sides:?}");
         }
         let geometry = Geometry::unit(Dimension::Three, [4, 3, 2]).unwrap();
