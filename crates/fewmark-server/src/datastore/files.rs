@@ -43,7 +43,7 @@ pub(super) fn files_or_none(folder: &Path) -> Vec<PathBuf> {
     files(folder).unwrap_or_default()
 }
 
-/// The folders in a folder that hold the files of a DICOM series, as the first of their files tells; in the order of their names.
+/// The folders in a folder that hold the files of a DICOM series, as some of their files tell; in the order of their names.
 pub(super) fn series(folder: &Path, others: &[&str]) -> Vec<PathBuf> {
     let folders = fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| {
         let name = entry.file_name();
@@ -55,11 +55,15 @@ pub(super) fn series(folder: &Path, others: &[&str]) -> Vec<PathBuf> {
     found
 }
 
-/// Whether the first file that is found in a folder is DICOM. One is enough: a series may have thousands, and studies are listed often.
+/// Files of a folder that are looked into: a series may have thousands, and studies are listed often.
+const LOOKED_INTO: usize = 8;
+
+/// Whether one of the first files that are found in a folder is DICOM.
 fn holds_dicom(folder: &Path) -> bool {
-    let mut paths = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let Some(file) = paths.find(|path| !name_of(path).starts_with('.') && path.is_file()) else { return false };
-    let mut head = [0; 132];
-    let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut head));
-    read.is_ok() && Format::of_bytes(&head) == Some(Format::Dicom)
+    let paths = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    paths.filter(|path| !name_of(path).starts_with('.') && path.is_file()).take(LOOKED_INTO).any(|path| {
+        let mut head = [0; 132];
+        let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+        read.is_ok() && Format::of_bytes(&head) == Some(Format::Dicom)
+    })
 }
