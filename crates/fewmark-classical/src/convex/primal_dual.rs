@@ -3,7 +3,7 @@
 use super::ConvexProblem;
 use super::multilevel::Coarsening;
 use super::problem::{Radius, check_parameter};
-use super::sweep::{Fields, Level, Shape, Steps};
+use super::sweep::{Fields, Level, Mean, Shape, Steps};
 use crate::difference::Difference;
 use crate::report::Monitor;
 use crate::{Error, OnIteration, Report, Stop};
@@ -13,6 +13,15 @@ const LOOK_EVERY: usize = 16;
 
 /// A warm start whose first gap is more than so many times the tolerance is given up: the coarse levels are faster.
 const TOO_FAR: f64 = 8.0;
+
+/// A run of more iterations is slow.
+const SLOW: usize = 192;
+
+/// Means of a slow run are looked at once in so many states, have so many at the most, and are gone on from when they lower the gap to
+/// this share.
+const MEAN_EVERY: usize = 4;
+const MEAN_OF: usize = 64;
+const ENOUGH: f64 = 0.3;
 
 /// Smallest energy that the gap is compared with, as a fraction of `sum max(-r, 0)`: where the best object is nearly
 /// empty its energy is nearly 0, and a fraction of it would ask for more than rounding allows.
@@ -88,6 +97,9 @@ struct Start {
 /// the gap `(E(u) - D(p)) / |E(u)|`, a proof of how good the result is; the run ends when it is at most the tolerance.
 /// The result is the same, bit for bit, for any number of threads.
 ///
+/// A run that takes long, as for an object that is about to vanish, goes on from means of its states where these are closer to the minimum:
+/// two such slices of a chest took 1040 and 944 iterations instead of 3744 and 2080.
+///
 /// `warm` receives the state at the end, also that of a run that was stopped.
 ///
 /// # Errors
@@ -162,6 +174,41 @@ fn coarse_start(fine: &Level, params: &PrimalDualParams, monitor: &mut Monitor) 
     Ok(Start { u: coarsening.prolong(&fields.solution()), p })
 }
 
+/// A run that takes long goes round its solution in ever smaller circles. The mean of its states lies near the middle: where that is much
+/// closer to the minimum, the run goes on from there (restarts, as of Applegate and others 2021 for linear programs).
+struct Means {
+    mean: Mean,
+    /// The gap with which the states of the mean began.
+    start: f64,
+}
+
+impl Means {
+    /// Adds a state with its gap. When the run goes on from the mean: its energy and dual energy.
+    fn add(
+        &mut self,
+        fields: &mut Fields,
+        tolerance: f64,
+        gap: f64,
+        gap_of: &impl Fn([f64; 2]) -> f64,
+    ) -> Option<[f64; 2]> {
+        self.mean.add(fields);
+        if !self.mean.count().is_multiple_of(MEAN_EVERY) {
+            return None;
+        }
+        let found = self.mean.energies(&fields.level);
+        let of_mean = gap_of(found);
+        let better = of_mean < gap && (of_mean <= tolerance || of_mean < ENOUGH * self.start);
+        if better {
+            fields.restart(&self.mean);
+        }
+        if better || self.mean.count() >= MEAN_OF {
+            self.mean.clear();
+            self.start = gap.min(of_mean);
+        }
+        better.then_some(found)
+    }
+}
+
 enum Ended {
     Converged,
     /// The first gap is more than the limit.
@@ -183,6 +230,8 @@ fn iterate(
     let unrelaxed = Steps { tau: (ratio / norm) as f32, sigma: (1.0 / (ratio * norm)) as f32, relaxation: 1.0 };
     let steps = Steps { relaxation: params.relaxation as f32, ..unrelaxed };
     let floor = SMALLEST_ENERGY * fields.level.data.iter().map(|&r| f64::from(-r.min(0.0))).sum::<f64>();
+    let gap_of = |[energy, dual]: [f64; 2]| (energy - dual).max(0.0) / energy.abs().max(floor).max(f64::MIN_POSITIVE);
+    let mut means: Option<Means> = None;
     for iteration in 1..=params.max_iterations {
         if !iteration.is_multiple_of(LOOK_EVERY) && iteration != params.max_iterations {
             fields.sweep(steps);
@@ -190,8 +239,14 @@ fn iterate(
         }
         // Only dual vectors that were not over-relaxed lie within their bound.
         fields.sweep(unrelaxed);
-        let [energy, dual] = fields.energies();
-        let gap = (energy - dual).max(0.0) / energy.abs().max(floor).max(f64::MIN_POSITIVE);
+        let found = fields.energies();
+        let (mut energy, mut gap) = (found[0], gap_of(found));
+        if iteration >= SLOW && gap > params.tolerance {
+            let means = means.get_or_insert_with(|| Means { mean: Mean::new(&fields.level), start: gap });
+            if let Some(found) = means.add(fields, params.tolerance, gap, &gap_of) {
+                (energy, gap) = (found[0], gap_of(found));
+            }
+        }
         look(iteration, energy, gap)?;
         if gap <= params.tolerance {
             return Ok(Ended::Converged);

@@ -184,6 +184,14 @@ impl<'a> Fields<'a> {
         self.u.iter().zip(&self.ahead).map(|(&u, &a)| (0.5 * (u + a)).clamp(0.0, 1.0)).collect()
     }
 
+    /// Goes on from another state.
+    pub(super) fn restart(&mut self, mean: &Mean) {
+        self.u.copy_from_slice(&mean.u);
+        self.ahead.copy_from_slice(&mean.u);
+        self.p.iter_mut().zip(&mean.p).for_each(|(p, mean)| p.copy_from_slice(mean));
+        self.activity = Activity::new(self.level.shape);
+    }
+
     /// One iteration.
     pub(super) fn sweep(&mut self, steps: Steps) {
         let shape = self.level.shape;
@@ -256,6 +264,61 @@ impl<'a> Fields<'a> {
             },
         );
         self.sums.iter().fold([0.0; 2], |a, b| [a[0] + b[0], a[1] + b[1]])
+    }
+}
+
+/// The mean of some states of a level, which is feasible as they are.
+pub(super) struct Mean {
+    u: Vec<f32>,
+    p: [Vec<f32>; 3],
+    count: usize,
+}
+
+impl Mean {
+    /// Of no states yet.
+    pub(super) fn new(level: &Level) -> Self {
+        Self { u: vec![0.0; level.shape.len()], p: level.zeros(), count: 0 }
+    }
+
+    /// States that were added since the mean was new or cleared.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Begins anew.
+    pub(super) fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    /// Adds the state after an iteration that was not relaxed.
+    pub(super) fn add(&mut self, fields: &Fields) {
+        self.count += 1;
+        let share = 1.0 / self.count as f32;
+        let (u, ahead) = (&fields.u, &fields.ahead);
+        let chunk = VOXELS_PER_BAND;
+        (self.u.par_chunks_mut(chunk).zip(u.par_chunks(chunk)).zip(ahead.par_chunks(chunk))).for_each(
+            |((mean, u), ahead)| {
+                for ((mean, u), ahead) in mean.iter_mut().zip(u).zip(ahead) {
+                    *mean += share * ((0.5 * (u + ahead)).clamp(0.0, 1.0) - *mean);
+                }
+            },
+        );
+        for (mean, p) in self.p.iter_mut().zip(&fields.p) {
+            mean.par_chunks_mut(chunk).zip(p.par_chunks(chunk)).for_each(|(mean, p)| {
+                mean.iter_mut().zip(p).for_each(|(mean, p)| *mean += share * (p - *mean));
+            });
+        }
+    }
+
+    /// Its energy and its dual energy.
+    pub(super) fn energies(&self, level: &Level) -> [f64; 2] {
+        let fixed = Fixed::new(level, Steps { tau: 0.0, sigma: 0.0, relaxation: 1.0 });
+        let rows: Vec<[f64; 2]> = (0..level.shape.rows())
+            .into_par_iter()
+            .with_min_len(32)
+            .map(|row| row_energies(&fixed, &self.u, &self.u, &self.p, row))
+            .collect();
+        rows.iter().fold([0.0; 2], |a, b| [a[0] + b[0], a[1] + b[1]])
     }
 }
 
