@@ -128,7 +128,7 @@ test("labels of one volume are found in another, corrected, and saved", async ()
     if (runs.length > 0 && runs[runs.length - 2] === value) runs[runs.length - 1]!++;
     else runs.push(value, 1);
   }
-  const legend = { [volume.label]: { name: "organ", colour: "#00beff" } };
+  const legend = { [volume.label]: { name: "organ", colour: "#e69f00" } };
   const path = `${server.url}api/images/${volume.id}/labels/final`;
   const headers = { "content-type": "application/json" };
   const before = (await (await fetch(path)).json()) as unknown;

@@ -232,7 +232,8 @@ effect(() => {
   if (!open || !result) return;
   const label = open.document.peek().labels.find((l) => l.value === open.document.peek().active);
   const amount = open.image.dimension === 2 ? `${result.voxels.toLocaleString("en")} pixels` : `${result.volume_ml.toFixed(2)} ml`;
-  say(`${label?.name}: ${amount} in ${result.seconds.toFixed(2)} s.`);
+  const found = Object.values(result.labels ?? {}).map(({ name }) => name);
+  say(`${found.length > 0 ? found.join(", ") : label?.name}: ${amount} in ${result.seconds.toFixed(2)} s.`);
 });
 effect(() => {
   const dark = theme.value === "dark" || (theme.value === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);

@@ -1,9 +1,10 @@
 //! The default solver: the primal-dual method of Chambolle and Pock, from coarse to fine, with a certificate.
 
 use super::ConvexProblem;
+use super::means::Means;
 use super::multilevel::Coarsening;
 use super::problem::{Radius, check_parameter};
-use super::sweep::{Fields, Level, Mean, Shape, Steps};
+use super::sweep::{Fields, Level, Shape, Steps};
 use crate::difference::Difference;
 use crate::report::Monitor;
 use crate::{Error, OnIteration, Report, Stop};
@@ -16,12 +17,6 @@ const TOO_FAR: f64 = 8.0;
 
 /// A run of more iterations is slow.
 const SLOW: usize = 192;
-
-/// Means of a slow run are looked at once in so many states, have so many at the most, and are gone on from when they lower the gap to
-/// this share.
-const MEAN_EVERY: usize = 4;
-const MEAN_OF: usize = 64;
-const ENOUGH: f64 = 0.3;
 
 /// Smallest energy that the gap is compared with, as a fraction of `sum max(-r, 0)`: where the best object is nearly
 /// empty its energy is nearly 0, and a fraction of it would ask for more than rounding allows.
@@ -174,41 +169,6 @@ fn coarse_start(fine: &Level, params: &PrimalDualParams, monitor: &mut Monitor) 
     Ok(Start { u: coarsening.prolong(&fields.solution()), p })
 }
 
-/// A run that takes long goes round its solution in ever smaller circles. The mean of its states lies near the middle: where that is much
-/// closer to the minimum, the run goes on from there (restarts, as of Applegate and others 2021 for linear programs).
-struct Means {
-    mean: Mean,
-    /// The gap with which the states of the mean began.
-    start: f64,
-}
-
-impl Means {
-    /// Adds a state with its gap. When the run goes on from the mean: its energy and dual energy.
-    fn add(
-        &mut self,
-        fields: &mut Fields,
-        tolerance: f64,
-        gap: f64,
-        gap_of: &impl Fn([f64; 2]) -> f64,
-    ) -> Option<[f64; 2]> {
-        self.mean.add(fields);
-        if !self.mean.count().is_multiple_of(MEAN_EVERY) {
-            return None;
-        }
-        let found = self.mean.energies(&fields.level);
-        let of_mean = gap_of(found);
-        let better = of_mean < gap && (of_mean <= tolerance || of_mean < ENOUGH * self.start);
-        if better {
-            fields.restart(&self.mean);
-        }
-        if better || self.mean.count() >= MEAN_OF {
-            self.mean.clear();
-            self.start = gap.min(of_mean);
-        }
-        better.then_some(found)
-    }
-}
-
 enum Ended {
     Converged,
     /// The first gap is more than the limit.
@@ -242,7 +202,7 @@ fn iterate(
         let found = fields.energies();
         let (mut energy, mut gap) = (found[0], gap_of(found));
         if iteration >= SLOW && gap > params.tolerance {
-            let means = means.get_or_insert_with(|| Means { mean: Mean::new(&fields.level), start: gap });
+            let means = means.get_or_insert_with(|| Means::new(&fields.level, gap));
             if let Some(found) = means.add(fields, params.tolerance, gap, &gap_of) {
                 (energy, gap) = (found[0], gap_of(found));
             }

@@ -98,9 +98,9 @@ impl Level<'_> {
 /// The fields of one level and what moves in them.
 pub(super) struct Fields<'a> {
     pub(super) level: Level<'a>,
-    u: Vec<f32>,
+    pub(super) u: Vec<f32>,
     /// `2 v - u`, `v` the unrelaxed step of `u`.
-    ahead: Vec<f32>,
+    pub(super) ahead: Vec<f32>,
     /// Dual vectors along x, the middle axis (empty for an image) and the slices.
     pub(super) p: [Vec<f32>; 3],
     activity: Activity,
@@ -185,10 +185,10 @@ impl<'a> Fields<'a> {
     }
 
     /// Goes on from another state.
-    pub(super) fn restart(&mut self, mean: &Mean) {
-        self.u.copy_from_slice(&mean.u);
-        self.ahead.copy_from_slice(&mean.u);
-        self.p.iter_mut().zip(&mean.p).for_each(|(p, mean)| p.copy_from_slice(mean));
+    pub(super) fn restart(&mut self, u: &[f32], p: &[Vec<f32>; 3]) {
+        self.u.copy_from_slice(u);
+        self.ahead.copy_from_slice(u);
+        self.p.clone_from(p);
         self.activity = Activity::new(self.level.shape);
     }
 
@@ -267,59 +267,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The mean of some states of a level, which is feasible as they are.
-pub(super) struct Mean {
-    u: Vec<f32>,
-    p: [Vec<f32>; 3],
-    count: usize,
-}
-
-impl Mean {
-    /// Of no states yet.
-    pub(super) fn new(level: &Level) -> Self {
-        Self { u: vec![0.0; level.shape.len()], p: level.zeros(), count: 0 }
-    }
-
-    /// States that were added since the mean was new or cleared.
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Begins anew.
-    pub(super) fn clear(&mut self) {
-        self.count = 0;
-    }
-
-    /// Adds the state after an iteration that was not relaxed.
-    pub(super) fn add(&mut self, fields: &Fields) {
-        self.count += 1;
-        let share = 1.0 / self.count as f32;
-        let (u, ahead) = (&fields.u, &fields.ahead);
-        let chunk = VOXELS_PER_BAND;
-        (self.u.par_chunks_mut(chunk).zip(u.par_chunks(chunk)).zip(ahead.par_chunks(chunk))).for_each(
-            |((mean, u), ahead)| {
-                for ((mean, u), ahead) in mean.iter_mut().zip(u).zip(ahead) {
-                    *mean += share * ((0.5 * (u + ahead)).clamp(0.0, 1.0) - *mean);
-                }
-            },
-        );
-        for (mean, p) in self.p.iter_mut().zip(&fields.p) {
-            mean.par_chunks_mut(chunk).zip(p.par_chunks(chunk)).for_each(|(mean, p)| {
-                mean.iter_mut().zip(p).for_each(|(mean, p)| *mean += share * (p - *mean));
-            });
-        }
-    }
-
-    /// Its energy and its dual energy.
-    pub(super) fn energies(&self, level: &Level) -> [f64; 2] {
-        let fixed = Fixed::new(level, Steps { tau: 0.0, sigma: 0.0, relaxation: 1.0 });
-        let rows: Vec<[f64; 2]> = (0..level.shape.rows())
-            .into_par_iter()
-            .with_min_len(32)
-            .map(|row| row_energies(&fixed, &self.u, &self.u, &self.p, row))
-            .collect();
-        rows.iter().fold([0.0; 2], |a, b| [a[0] + b[0], a[1] + b[1]])
-    }
+/// The energy of a function and the dual energy of feasible vectors.
+pub(super) fn energies_of(level: &Level, u: &[f32], p: &[Vec<f32>; 3]) -> [f64; 2] {
+    let fixed = Fixed::new(level, Steps { tau: 0.0, sigma: 0.0, relaxation: 1.0 });
+    let row = |row| row_energies(&fixed, u, u, p, row);
+    let rows: Vec<[f64; 2]> = (0..level.shape.rows()).into_par_iter().with_min_len(32).map(row).collect();
+    rows.iter().fold([0.0; 2], |a, b| [a[0] + b[0], a[1] + b[1]])
 }
 
 /// Ranges of x, at most a segment long, of the set bits of a row.
