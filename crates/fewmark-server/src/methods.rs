@@ -55,7 +55,7 @@ pub(crate) enum Use {
 pub(crate) struct Encoder {
     /// Which one it is: what one makes of an image is of no use to another. None is the one inside the program.
     pub(crate) file: Option<(PathBuf, Stamp)>,
-    pub(crate) predictor: Predictor,
+    pub(crate) predictor: Arc<Predictor>,
 }
 
 impl Methods {
@@ -157,7 +157,7 @@ impl Methods {
         if let Some(encoder) = self.built_in.get() {
             return Ok(encoder.clone());
         }
-        let encoder = Encoder { file: None, predictor: fewshot::encoder(None, Compute::Cpu)? };
+        let encoder = Encoder { file: None, predictor: fewshot::encoder(None, Compute::Cpu)?.into() };
         Ok(self.built_in.get_or_init(|| encoder).clone())
     }
 }
@@ -173,7 +173,7 @@ fn read(path: PathBuf, stamp: Stamp) -> Result<Arc<Model>, String> {
     let used = match description.needs {
         Needs::Supports => {
             let predictor = fewshot::encoder(Some(&path), Compute::Cpu).map_err(|e| e.to_string())?;
-            Use::Encoder(Encoder { file: Some((path.clone(), stamp)), predictor })
+            Use::Encoder(Encoder { file: Some((path.clone(), stamp)), predictor: predictor.into() })
         }
         Needs::Marks | Needs::Nothing => {
             Use::Method(learned::load(&path, Compute::Cpu, false).map_err(|e| e.to_string())?.into())

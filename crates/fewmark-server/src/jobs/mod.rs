@@ -46,9 +46,10 @@ pub(crate) struct Order {
     pub(crate) request: Map<String, Value>,
 }
 
-/// The networks that learn from labels, or from images alone, which is what a study has.
+/// The networks that learn from labels, and after them those that learn from images alone: both are what a study has.
 pub(crate) fn networks() -> impl Iterator<Item = &'static str> {
-    training::names().filter(|name| training::companion(name).0 == Companion::Labels)
+    let of = |labels| training::names().filter(move |name| training::companion(name) == (Companion::Labels, labels));
+    of(true).chain(of(false))
 }
 
 /// Whether one of them needs labels.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fewmark::image::read_labels;
-use fewmark::learn::fewshot::Known;
+use fewmark::learn::fewshot::{Known, Predictor};
 use fewmark::{Dimension, Image, Method, Step, fewshot};
 
 use super::{Ask, Happening, ended, load};
@@ -61,7 +61,7 @@ pub(super) fn shown(
     }
     let legend = chosen.iter().flat_map(|chosen| chosen.legend.clone()).collect();
     let supports = chosen.into_iter().map(|chosen| chosen.example.support.clone()).collect();
-    let known = Known::new(encoder.predictor.clone(), supports)?;
+    let known = Known::new(Predictor::clone(&encoder.predictor), supports)?;
     Ok((fewshot::method(known).into(), legend))
 }
 
