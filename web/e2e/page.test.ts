@@ -177,6 +177,27 @@ test("labels of one volume are found in another, corrected, and saved", async ()
   await fetch(path, { method: "PUT", headers, body: JSON.stringify(before) });
 });
 
+test("the encoder of few-shot segmentation is trained without labels, and becomes a method", async () => {
+  const { page, problems } = await openPage(browser, `${server.url}#image=${other.id}`);
+  await page.locator('canvas[data-plane="axial"]').waitFor();
+  await page.keyboard.press("t");
+  await page.getByLabel("network").selectOption("fewshot");
+  await page.getByText("all grey images, without labels").first().waitFor();
+  await page.getByRole("textbox", { name: "Name", exact: true }).fill("encoder");
+  await page.locator("details summary").first().click();
+  await page.getByLabel("iterations", { exact: true }).fill("2");
+  await page.getByLabel("iterations", { exact: true }).press("Enter");
+  await page.getByLabel("source", { exact: true }).selectOption("synthetic");
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.getByText("The training is done.").waitFor({ timeout: 120_000 });
+  await screenshot(page, "trained");
+  await page.keyboard.press("t");
+  await page.getByLabel("method", { exact: true }).selectOption("encoder");
+  await page.getByText("its encoder was trained on").waitFor();
+  assert.deepEqual(problems, []);
+  await page.context().close();
+});
+
 test("a picture is segmented by keys alone, and corrected by brush, on a tablet's screen", { timeout: 300_000 }, async (t) => {
   if (!picture) return t.skip("NO PICTURE: lungsegdb is not there");
   const { page, problems } = await openPage(browser, `${server.url}#image=${picture}`, { width: 1024, height: 768, dark: true, touch: true });

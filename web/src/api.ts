@@ -93,7 +93,7 @@ export interface Scores {
 export interface Network {
   readonly name: string;
   readonly summary: string;
-  /** Whether it learns from saved labels; others learn from all images. */
+  /** Whether it learns from saved labels; others learn from all grey images. */
   readonly labels: boolean;
   readonly settings: readonly Setting[];
 }

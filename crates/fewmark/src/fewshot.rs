@@ -10,8 +10,8 @@ use fewmark_learn::{Compute, model};
 use crate::method::{Method, Progress, Segmentation, Step, Trace};
 use crate::{Error, Marks};
 
-/// Values of the setting `start` that are no files.
-const START: [&str; 2] = ["default", "random"];
+/// Values of the setting `start` of a training that are no files: the encoder inside the program, and random weights.
+pub const START: [&str; 2] = ["default", "random"];
 
 /// The encoder of a model file, or the one that is inside the program.
 ///

@@ -101,7 +101,7 @@ export function TrainPanel() {
       <section class="card" aria-labelledby="train-title">
         <h2 id="train-title">New training</h2>
         <p class="note">
-          Trains a network on {network?.labels === false ? "all images, without labels" : `the ${labelled} image${labelled === 1 ? "" : "s"} with saved labels`}.
+          Trains a network on {network?.labels === false ? "all grey images, without labels" : `the ${labelled} image${labelled === 1 ? "" : "s"} with saved labels`}.
           When it is done, it is a method.
         </p>
         {network && (

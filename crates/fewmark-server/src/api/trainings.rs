@@ -37,7 +37,7 @@ fn network(name: &'static str) -> Result<Value, Problem> {
     let summary = match Architecture::find(name, 1, 2) {
         Ok(architecture) => format!("{}; {}-D", architecture.summary(), architecture.rank() - 2),
         Err(_) if !jobs::learns_from_labels(name) => {
-            "the encoder of few-shot segmentation: it learns from all images, without labels".into()
+            "the encoder of few-shot segmentation: it learns from all grey images, without labels".into()
         }
         // The one name that stands for two.
         Err(_) => "MSNet for the images of the study, 2-D or 3-D".into(),

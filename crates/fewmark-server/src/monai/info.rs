@@ -173,7 +173,7 @@ fn body(app: &App) -> Result<Value, Problem> {
             let trainer = json!({
                 "description": match jobs::learns_from_labels(name) {
                     true => format!("{name}, trained on the images that have a final label"),
-                    false => "the encoder of few-shot segmentation, trained on all images without labels".into(),
+                    false => "the encoder of few-shot segmentation, trained on all grey images, without labels".into(),
                 },
                 "config": trainer_knobs(name),
                 "labels": {},

@@ -1,7 +1,8 @@
 //! Few-shot segmentation: the labels of some images are found in others.
 
 use crate::support::{Part, Reply, Running, read, study};
-use fewmark::LabelMap;
+use fewmark::image::{SampleType, write_image};
+use fewmark::{Dimension, Geometry, Image, LabelMap};
 use serde_json::{Value, json};
 
 const SIZE: [usize; 3] = [40, 36, 14];
@@ -151,7 +152,11 @@ fn examples_that_cannot_be_are_refused() {
 #[test]
 fn an_encoder_is_trained_on_all_images_and_used_like_the_one_inside() {
     let folder = study();
-    // Pictures of several channels cannot be learned from; here all are grey.
+    // A picture in colours cannot be learned from, and is left out.
+    let colours = Geometry::unit(Dimension::Two, [32, 32, 1]).unwrap();
+    let samples = (0..3 * 32 * 32).map(|at| (at % 251) as f32).collect();
+    let picture = Image::new(samples, 3, colours).unwrap().with_stored(SampleType::U8);
+    write_image(folder.path().join("photo.png"), &picture).unwrap();
     let server = Running::start(folder.path());
     let networks = server.get("/api/trainings/networks").ok().value();
     let fewshot = networks.as_array().unwrap().iter().find(|network| network["name"] == "fewshot").unwrap().clone();
@@ -161,6 +166,7 @@ fn an_encoder_is_trained_on_all_images_and_used_like_the_one_inside() {
     server.json("POST", "/api/trainings", &order).ok();
     let events = server.get("/api/trainings/mine/events").ok().events();
     assert_eq!(events.last().unwrap().1, json!({ "state": "done" }), "{}", server.get("/api/trainings/mine").text());
+    assert!(server.get("/logs/?text=true").ok().text().contains("photo is left out"));
     let info = server.get("/api/info").ok().value();
     let method = info["methods"].as_array().unwrap().iter().find(|method| method["name"] == "mine").unwrap().clone();
     assert_eq!((&method["marks"], &method["model"]), (&json!(["support"]), &json!(true)));
@@ -169,6 +175,18 @@ fn an_encoder_is_trained_on_all_images_and_used_like_the_one_inside() {
     save(&server, "ball", 5, "lesion");
     let found = find(&server, "cube", "mine", json!(["ball"])).ok().value();
     assert!(dice(&found["runs"], 5) > 0.5);
+    // It can be gone on from by its name; files of the machine cannot.
+    let model = folder.path().join("models/mine.safetensors").display().to_string();
+    for (start, status) in [("mine", 201), (model.as_str(), 422), ("/etc/passwd", 422), ("tv", 422)] {
+        let settings = json!({ "training.iterations": 1, "episodes.source": "synthetic", "start": start });
+        let reply = server.json(
+            "POST",
+            "/api/trainings",
+            &json!({ "network": "fewshot", "settings": settings, "name": "more" }),
+        );
+        assert_eq!(reply.status, status, "{start}: {}", reply.text());
+        server.get("/api/trainings/more/events").ok();
+    }
     // One that learns from labels needs some with that tag.
     let order = json!({ "network": "fewshot", "settings": { "episodes.source": "labels" }, "tag": "none" });
     assert_eq!(server.json("POST", "/api/trainings", &order).status, 422);
