@@ -20,16 +20,19 @@ export interface Case {
   readonly label: number;
 }
 
-/** A study folder of one volume and one picture of lungs: real ones, or phantoms that the program makes. */
-export async function study(): Promise<{ folder: string; volume: Case; picture: string | null }> {
+/** A study folder of two volumes and one picture of lungs: real ones, or phantoms that the program makes. */
+export async function study(): Promise<{ folder: string; volume: Case; other: Case; picture: string | null }> {
   const folder = mkdtempSync(join(tmpdir(), "fewmark-study-"));
   if (existsSync(join(DATA, "chaos-t2/image_1.nii.gz"))) {
     cpSync(join(DATA, "chaos-t2/image_1.nii.gz"), join(folder, "image_1.nii.gz"));
     const truth = await read(join(DATA, "chaos-t2/label_1.nii.gz"));
+    // A second scan of the same part of another body, to be labelled by the first one.
+    cpSync(join(DATA, "chaos-t2/image_2.nii.gz"), join(folder, "image_2.nii.gz"));
     const lungs = join(DATA, "lungsegdb/images");
     const lung = existsSync(lungs) ? readdirSync(lungs).filter((name) => name.endsWith(".png")).sort()[0] : undefined;
     if (lung) cpSync(join(lungs, lung), join(folder, lung));
-    return { folder, volume: { id: "image_1", truth, label: 1 }, picture: lung?.replace(/\.png$/, "") ?? null };
+    const other = { id: "image_2", truth: await read(join(DATA, "chaos-t2/label_2.nii.gz")), label: 1 };
+    return { folder, volume: { id: "image_1", truth, label: 1 }, other, picture: lung?.replace(/\.png$/, "") ?? null };
   }
   console.error("NO REAL DATA: neither FEWMARK_DATA nor ../shared/data is there; the browser tests use phantoms instead.");
   const demo = mkdtempSync(join(tmpdir(), "fewmark-demo-"));
@@ -37,7 +40,9 @@ export async function study(): Promise<{ folder: string; volume: Case; picture: 
   for (const name of ["volume", "slice"]) cpSync(join(demo, `${name}.nii.gz`), join(folder, `${name}.nii.gz`));
   const truth = await read(join(demo, "volume_truth.nii.gz"));
   rmSync(demo, { recursive: true, force: true });
-  return { folder, volume: { id: "volume", truth, label: truth.samples.find((value) => value !== 0)! }, picture: "slice" };
+  cpSync(join(folder, "volume.nii.gz"), join(folder, "other.nii.gz"));
+  const volume = { id: "volume", truth, label: truth.samples.find((value) => value !== 0)! };
+  return { folder, volume, other: { ...volume, id: "other" }, picture: "slice" };
 }
 
 async function read(path: string): Promise<Volume> {

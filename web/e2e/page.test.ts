@@ -21,10 +21,11 @@ let browser: Browser;
 let server: Server;
 let folder: string;
 let volume: Case;
+let other: Case;
 let picture: string | null;
 
 before(async () => {
-  ({ folder, volume, picture } = await study());
+  ({ folder, volume, other, picture } = await study());
   [server, browser] = await Promise.all([serve(folder), launch()]);
   console.error(`screenshots are in ${SCREENSHOTS}`);
 });
@@ -96,6 +97,103 @@ test("an organ of a volume is clicked, corrected, undone, redone, saved, and fou
   const again = await reach(page, truth, 3, voxel);
   assert.ok((await maskPixels(page, again.canvas)) > 300, "the saved mask is seen again");
   assert.equal(await amount(page), before);
+  assert.deepEqual(problems, []);
+  await page.context().close();
+});
+
+test("what was not saved is back when the page is loaded again, and gone when it is undone", async () => {
+  const { page, problems } = await openPage(browser, `${server.url}#image=${other.id}`);
+  const { canvas, position } = await reach(page, other.truth, 3, deepest(other.truth, other.label));
+  await canvas.click({ position });
+  const first = await solved(page);
+  await page.reload();
+  await page.getByText("what you had not saved is back").waitFor();
+  assert.equal(await solved(page), first);
+  assert.equal(await marks(page), "1 + 0");
+  const again = await reach(page, other.truth, 3, deepest(other.truth, other.label));
+  assert.ok((await maskPixels(page, again.canvas)) > 300, "the mask is seen again");
+  await page.keyboard.press("Control+z");
+  assert.equal(await maskPixels(page, again.canvas), 0);
+  await page.reload();
+  await page.getByText("is open. Click inside the object.").waitFor();
+  assert.equal(await page.locator("#result-volume").count(), 0);
+  assert.deepEqual(problems, []);
+  await page.context().close();
+});
+
+test("labels of one volume are found in another, corrected, and saved", async () => {
+  // The truth of the first volume is saved as a person would save it.
+  const runs: number[] = [];
+  for (const value of volume.truth.samples) {
+    if (runs.length > 0 && runs[runs.length - 2] === value) runs[runs.length - 1]!++;
+    else runs.push(value, 1);
+  }
+  const legend = { [volume.label]: { name: "organ", colour: "#e69f00" } };
+  const path = `${server.url}api/images/${volume.id}/labels/final`;
+  const headers = { "content-type": "application/json" };
+  const before = (await (await fetch(path)).json()) as unknown;
+  assert.equal((await fetch(path, { method: "PUT", headers, body: JSON.stringify({ labels: legend, runs }) })).status, 200);
+
+  const { page, problems } = await openPage(browser, `${server.url}#image=${other.id}`);
+  const { canvas } = await reach(page, other.truth, 3, deepest(other.truth, other.label));
+  await page.getByLabel("method", { exact: true }).selectOption("fewshot");
+  await page.getByText("None chosen").waitFor();
+  await page.getByRole("checkbox", { name: volume.id }).check();
+  await page.getByRole("complementary").getByRole("button", { name: "Segment", exact: true }).click();
+  await page.getByText("looking at the labelled image").waitFor();
+  await solved(page);
+  assert.ok((await maskPixels(page, canvas)) > 300, "the labels are seen");
+  await screenshot(page, "fewshot");
+
+  // A click of another method adds to what was found.
+  const found = await amount(page);
+  await page.getByLabel("method", { exact: true }).selectOption("tv");
+  const { position } = await reach(page, other.truth, 3, deepest(other.truth, other.label));
+  await canvas.click({ position });
+  await solved(page);
+  assert.notEqual(await amount(page), "0 ml");
+  await page.keyboard.press("Control+z");
+  await page.keyboard.press("Control+s");
+  await page.getByText("Saved as labels/final.").waitFor();
+  assert.equal(await amount(page), found);
+  const saved = (await (await fetch(`${server.url}api/images/${other.id}/labels/final`)).json()) as { labels: Record<string, { name: string }>; runs: number[] };
+  assert.equal(saved.labels[volume.label]!.name, "organ");
+  const dense = (runs: readonly number[], value: number) => {
+    const mask = new Uint8Array(other.truth.samples.length);
+    forEachRun(runs, (found, from, to) => found === value && mask.fill(1, from, to));
+    return mask;
+  };
+  const [is, should] = [dense(saved.runs, volume.label), other.truth.samples];
+  let [both, sum] = [0, 0];
+  for (let at = 0; at < is.length; at++) {
+    const inside = Number(should[at] === other.label);
+    both += is[at]! * inside;
+    sum += is[at]! + inside;
+  }
+  assert.ok(2 * both / sum > 0.6, `Dice ${2 * both / sum}`);
+  assert.deepEqual(problems, []);
+  await page.context().close();
+  // Other tests go on with what was saved before.
+  await fetch(path, { method: "PUT", headers, body: JSON.stringify(before) });
+});
+
+test("the encoder of few-shot segmentation is trained without labels, and becomes a method", async () => {
+  const { page, problems } = await openPage(browser, `${server.url}#image=${other.id}`);
+  await page.locator('canvas[data-plane="axial"]').waitFor();
+  await page.keyboard.press("t");
+  await page.getByLabel("network").selectOption("fewshot");
+  await page.getByText("all grey images, without labels").first().waitFor();
+  await page.getByRole("textbox", { name: "Name", exact: true }).fill("encoder");
+  await page.locator("details summary").first().click();
+  await page.getByLabel("iterations", { exact: true }).fill("2");
+  await page.getByLabel("iterations", { exact: true }).press("Enter");
+  await page.getByLabel("source", { exact: true }).selectOption("synthetic");
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.getByText("The training is done.").waitFor({ timeout: 120_000 });
+  await screenshot(page, "trained");
+  await page.keyboard.press("t");
+  await page.getByLabel("method", { exact: true }).selectOption("encoder");
+  await page.getByText("its encoder was trained on").waitFor();
   assert.deepEqual(problems, []);
   await page.context().close();
 });

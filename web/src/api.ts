@@ -1,6 +1,7 @@
 /** The server's JSON API, typed. Every failure is an {@link ApiError} with a sentence, a hint and the request's id. */
-import type { Label, Legend, Request, Settings } from "./document.ts";
+import type { Request, Settings } from "./document.ts";
 import { EventParser, type ServerEvent } from "./events.ts";
+import type { Label, Legend } from "./labels.ts";
 import { gunzip } from "./nifti.ts";
 import type { Runs } from "./rle.ts";
 
@@ -65,12 +66,16 @@ export interface Result {
   readonly stopped: string;
   readonly warm: boolean;
   readonly coarse: boolean;
+  /** What the values of the mask mean, where it has more than the one object that was marked. */
+  readonly labels?: Legend;
 }
 
 export interface Progress {
+  /** What is done: "support" for labelled images that are looked at first. */
+  readonly stage?: string;
   readonly fraction?: number | null;
-  readonly iteration: number;
-  readonly energy: number;
+  readonly iteration?: number | null;
+  readonly energy?: number | null;
 }
 
 export interface SavedLabels {
@@ -88,6 +93,8 @@ export interface Scores {
 export interface Network {
   readonly name: string;
   readonly summary: string;
+  /** Whether it learns from saved labels; others learn from all grey images. */
+  readonly labels: boolean;
   readonly settings: readonly Setting[];
 }
 

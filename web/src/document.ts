@@ -1,13 +1,8 @@
 /** What a person makes on one image. Everything in here is immutable and undoable; results of methods are kept beside it. */
-import { type BrushLayer, NO_BRUSH, forEachBrushed } from "./brush.ts";
+import { type BrushLayer, NO_BRUSH, forEachBrushed, withoutLabel } from "./brush.ts";
 import type { Triple } from "./geometry.ts";
-import { type Runs, constantRuns, countRuns, forEachRun } from "./rle.ts";
-
-export interface Label {
-  readonly value: number;
-  readonly name: string;
-  readonly colour: string;
-}
+import type { Label } from "./labels.ts";
+import { type Runs, constantRuns, encodeRuns, forEachRun } from "./rle.ts";
 
 export interface Polygon {
   /** Index of the slice along the grid's third axis. */
@@ -27,12 +22,6 @@ export interface Marks {
   readonly scribbles: readonly Scribble[];
 }
 
-export interface Support {
-  readonly image: string;
-  readonly label: string;
-  readonly value: number;
-}
-
 export type Settings = Readonly<Record<string, number | boolean | string>>;
 
 /** What is asked of a method for one label. The object itself is the key of its result: an undone click finds its result again. */
@@ -42,7 +31,8 @@ export interface Request {
   readonly marks: Marks;
   /** The slice along the grid's third axis, when only that one is segmented. */
   readonly slice?: number;
-  readonly support?: Support;
+  /** Ids of labelled images that a method is shown; none for those that were saved last. */
+  readonly support?: readonly string[];
   /** Whether the method may run without marks: it was asked for by a button. */
   readonly asked?: boolean;
 }
@@ -81,36 +71,17 @@ export function hasMarks(marks: Marks): boolean {
   return marks.foreground.length + marks.background.length + marks.scribbles.length > 0 || marks.polygon !== undefined;
 }
 
-/** Paints a document into `into`: base, then results from the oldest to the newest, then the brush. */
+/** Paints a document into `into`, where a method that runs without marks of a person names the labels of its result itself: base, then results from the oldest to the newest, then the brush. */
 export function compose(document: Document, resultOf: (label: number, request: Request) => Runs | null, into: Uint16Array): void {
   into.fill(0);
   forEachRun(document.base, (value, from, to) => into.fill(value, from, to));
   for (const [label, request] of document.requests) {
     const runs = resultOf(label, request);
-    if (runs) forEachRun(runs, (value, from, to) => into.fill(ownLabels(request) ? value : label, from, to));
+    if (runs) forEachRun(runs, (value, from, to) => into.fill(request.asked ? value : label, from, to));
   }
   forEachBrushed(document.brush, (voxel, label) => {
     into[voxel] = label;
   });
-}
-
-/** A method that runs without marks of a person names the labels of its result itself. */
-function ownLabels(request: Request): boolean {
-  return Boolean(request.asked) && request.support === undefined;
-}
-
-/** Colours that are told apart on grey images, also by people who see red and green alike (after Okabe and Ito). */
-export const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2", "#b8e986", "#ff8fa3", "#9d8cff"];
-
-export function freeValue(labels: readonly Label[]): number {
-  let value = 1;
-  while (labels.some((label) => label.value === value)) value++;
-  return value;
-}
-
-export function newLabel(labels: readonly Label[], name?: string): Label {
-  const value = freeValue(labels);
-  return { value, name: name ?? `label ${value}`, colour: COLOURS[(value - 1) % COLOURS.length]! };
 }
 
 /** The request becomes the newest: its label lies on top. */
@@ -120,17 +91,23 @@ export function withRequest(requests: Document["requests"], label: number, reque
   return changed.set(label, request);
 }
 
-/** Label names and colours, by value as text. */
-export type Legend = Readonly<Record<string, { readonly name: string; readonly colour: string }>>;
+/** The document with what a label's request gave as part of its base: the next marks begin another object. */
+export function keep(document: Document, label: number, runsOf: (label: number, request: Request) => Runs | null, voxels: number): Document {
+  const request = document.requests.get(label);
+  if (!request) return document;
+  const requests = new Map(document.requests);
+  requests.delete(label);
+  const base = new Uint16Array(voxels);
+  compose({ ...document, requests: new Map([[label, request]]), brush: NO_BRUSH }, runsOf, base);
+  return { ...document, requests, base: encodeRuns(base) };
+}
 
-/** Labels that the server knows, and those of a saved map, which win; every value of the map has a name. */
-export function mergeLabels(labels: readonly Label[], saved: { labels: Legend; runs: Runs } | null): Label[] {
-  const merged = new Map(labels.map((label) => [label.value, label]));
-  for (const [value, { name, colour }] of Object.entries(saved?.labels ?? {})) {
-    if (Number(value) !== 0) merged.set(Number(value), { value: Number(value), name, colour });
-  }
-  for (const value of countRuns(saved?.runs ?? []).keys()) {
-    if (!merged.has(value)) merged.set(value, { ...newLabel([...merged.values()]), value, name: `label ${value}` });
-  }
-  return [...merged.values()].sort((a, b) => a.value - b.value);
+/** The document without what a label holds. */
+export function clear(document: Document, value: number, voxels: number): Document {
+  const base = new Uint16Array(voxels);
+  compose({ ...document, requests: new Map(), brush: NO_BRUSH }, () => null, base);
+  for (let at = 0; at < base.length; at++) if (base[at] === value) base[at] = 0;
+  const requests = new Map(document.requests);
+  requests.delete(value);
+  return { ...document, base: encodeRuns(base), requests, brush: withoutLabel(document.brush, value) };
 }

@@ -1,26 +1,19 @@
 /** One open image: its voxels, the undoable document, results of methods, and the label map that follows from them. */
 import { type ReadonlySignal, type Signal, computed, signal } from "@preact/signals";
 
-import type { Api, ImageInfo, Method, Progress, Result, SavedLabels } from "./api.ts";
-import { NO_BRUSH, Stroke, withoutLabel } from "./brush.ts";
-import {
-  type Document, type Label, type Marks, NO_MARKS, type Request, type Settings, compose, emptyDocument, hasMarks, mergeLabels, newLabel, runnable,
-  withRequest,
-} from "./document.ts";
+import type { Api, ImageInfo, Method, Result, SavedLabels } from "./api.ts";
+import { NO_BRUSH, Stroke } from "./brush.ts";
+import { type Document, type Marks, NO_MARKS, type Request, type Settings, clear, compose, emptyDocument, hasMarks, keep, withRequest } from "./document.ts";
+import { type Draft, draftOf, resumed } from "./drafts.ts";
 import { type Plane, type Triple, planesOf } from "./geometry.ts";
 import { History } from "./history.ts";
+import { type Label, adopted, mergeLabels, newLabel } from "./labels.ts";
 import type { Volume } from "./nifti.ts";
-import { type Runs, checkRuns, countRuns, encodeRuns } from "./rle.ts";
+import { checkRuns, encodeRuns } from "./rle.ts";
+import { type Solve, Solver } from "./solver.ts";
 
 /** The tag under which a person's labels are saved. */
 export const FINAL = "final";
-
-export interface Solve {
-  readonly label: number;
-  readonly request: Request;
-  readonly progress: Progress | null;
-  readonly coarse: boolean;
-}
 
 export class Session {
   readonly voxels: number;
@@ -31,7 +24,6 @@ export class Session {
   /** Counts the changes that are done: not those within a stroke that goes on. */
   readonly settled = signal(0);
   readonly document: Signal<Document>;
-  readonly solving = signal<Solve | null>(null);
   readonly cursor: Signal<Triple>;
   readonly window: Signal<readonly [number, number]>;
   /** A polygon that is not closed yet. */
@@ -43,12 +35,7 @@ export class Session {
   private readonly history: History<Document>;
   /** What was saved: the document, and the results that it was made of. */
   private readonly saved: Signal<{ document: Document; results: readonly (Result | undefined)[] }>;
-  private readonly results = new WeakMap<Request, Result>();
-  private readonly failed = new WeakSet<Request>();
-  /** What is shown of a label until its newest request is answered: without it the mask would blink at every click. */
-  private readonly shown = new Map<number, Runs>();
-  private readonly answered = signal(0);
-  private abort: AbortController | null = null;
+  private readonly solver: Solver;
 
   constructor(
     private readonly api: Api,
@@ -60,7 +47,7 @@ export class Session {
     loaded: SavedLabels | null,
     /** The document of the image before: its method and settings go on. */
     previous: Document | null,
-    private readonly onError: (problem: unknown, retry?: () => void) => void,
+    fail: (problem: unknown, retry?: () => void) => void,
   ) {
     const size = volume.size;
     this.voxels = size[0] * size[1] * size[2];
@@ -78,19 +65,26 @@ export class Session {
     this.history = new History(loaded ? { ...start, base: loaded.runs } : start);
     this.document = signal(this.history.present);
     this.saved = signal({ document: this.history.present, results: [] });
+    this.solver = new Solver(api, image.id, this.voxels, {
+      document: this.document, adopt: (request, result) => this.adopt(request, result), repaint: () => this.repaint(), fail,
+    });
     // Which label is active, and how a method is set, is no work that could be lost.
     this.unsaved = computed(() => {
-      this.answered.value;
+      this.solver.answered.value;
       const [now, then] = [this.document.value, this.saved.value.document];
       return now.base !== then.base || now.requests !== then.requests || now.brush !== then.brush || now.labels !== then.labels
-        || this.draft.value !== null || [...then.requests.values()].some((r, at) => this.results.get(r) !== this.saved.value.results[at]);
+        || this.draft.value !== null || [...then.requests.values()].some((r, at) => this.solver.resultOf(r) !== this.saved.value.results[at]);
     });
     this.result = computed(() => {
-      this.answered.value;
+      this.solver.answered.value;
       const request = this.document.value.requests.get(this.document.value.active);
-      return request ? (this.results.get(request) ?? null) : null;
+      return request ? (this.solver.resultOf(request) ?? null) : null;
     });
     this.repaint();
+  }
+
+  get solving(): ReadonlySignal<Solve | null> {
+    return this.solver.solving;
   }
 
   get method(): Method | null {
@@ -99,6 +93,8 @@ export class Session {
 
   /** Whether methods get one slice: because the person wants it, or because the method knows no volumes. */
   get oneSlice(): boolean {
+    // What is compared with other images is compared as a whole.
+    if (this.method?.marks.includes("support")) return false;
     return this.image.dimension === 3 && (this.document.value.slicewise || !(this.method?.dimensions.includes(3) ?? true));
   }
 
@@ -139,8 +135,8 @@ export class Session {
     return true;
   }
 
-  /** Runs a method that needs no marks, or one that learns from a labelled image. */
-  run(support?: Request["support"]): void {
+  /** Runs a method that needs no marks, or one that is shown labelled images. */
+  run(support?: readonly string[]): void {
     const document = this.document.value;
     const request: Request = {
       method: document.method, settings: this.settings(document), marks: NO_MARKS, asked: true,
@@ -153,8 +149,8 @@ export class Session {
     let document = this.document.value;
     const previous = document.requests.get(document.active);
     const slicewise = this.oneSlice;
-    // Slice by slice, what was found on another slice is kept before this one begins.
-    if (previous && slicewise !== (previous.slice !== undefined) || (slicewise && previous && previous.slice !== slice)) {
+    // What a method found by itself is corrected, not replaced; slice by slice, what was found on another slice is kept too.
+    if (previous?.asked || previous && slicewise !== (previous.slice !== undefined) || (slicewise && previous && previous.slice !== slice)) {
       document = this.kept(document, document.active);
     }
     const request: Request = {
@@ -217,7 +213,7 @@ export class Session {
   }
 
   removeLabel(value: number): void {
-    const cleared = this.cleared(this.document.value, value);
+    const cleared = clear(this.document.value, value, this.voxels);
     const labels = cleared.labels.filter((label) => label.value !== value);
     if (labels.length === 0) return;
     const active = cleared.active === value ? labels[0]!.value : cleared.active;
@@ -225,16 +221,7 @@ export class Session {
   }
 
   clearLabel(value: number): void {
-    this.push(this.cleared(this.document.value, value), "clearing of a label");
-  }
-
-  private cleared(document: Document, value: number): Document {
-    const base = new Uint16Array(this.voxels);
-    compose({ ...document, requests: new Map(), brush: NO_BRUSH }, () => null, base);
-    for (let at = 0; at < base.length; at++) if (base[at] === value) base[at] = 0;
-    const requests = new Map(document.requests);
-    requests.delete(value);
-    return { ...document, base: encodeRuns(base), requests, brush: withoutLabel(document.brush, value) };
+    this.push(clear(this.document.value, value, this.voxels), "clearing of a label");
   }
 
   /** Keeps what is shown, so that the next marks begin another object of the same label. */
@@ -245,14 +232,7 @@ export class Session {
   }
 
   private kept(document: Document, label: number): Document {
-    const request = document.requests.get(label);
-    if (!request) return document;
-    const requests = new Map(document.requests);
-    requests.delete(label);
-    const base = new Uint16Array(this.voxels);
-    const alone = { ...document, requests: new Map([[label, request]]), brush: NO_BRUSH };
-    compose(alone, (of, asked) => this.runsOf(of, asked), base);
-    return { ...document, requests, base: encodeRuns(base) };
+    return keep(document, label, (of, asked) => this.solver.runsOf(of, asked), this.voxels);
   }
 
   // ---- brush ----
@@ -296,94 +276,25 @@ export class Session {
     this.undoes.value = this.history.undoes;
     this.redoes.value = this.history.redoes;
     this.repaint();
-    this.solve();
+    this.solver.solve();
   }
 
   // ---- results ----
 
-  /** Asks for the results that are missing, the active label's first. What is in flight and no longer wanted is ended. */
-  private solve(): void {
-    const { requests, active } = this.document.value;
-    const inFlight = this.solving.value;
-    const wanted = (label: number, request: Request) =>
-      runnable(request) && !this.results.has(request) && !this.failed.has(request) ? { label, request } : null;
-    const now = requests.get(active);
-    const next = (now && wanted(active, now))
-      ?? [...requests].map(([label, request]) => wanted(label, request)).find((found) => found !== null) ?? null;
-    if (inFlight && next?.request === inFlight.request) return;
-    this.abort?.abort();
-    this.abort = null;
-    this.solving.value = null;
-    if (next) void this.ask(next.label, next.request);
-  }
-
-  private async ask(label: number, request: Request): Promise<void> {
-    const abort = new AbortController();
-    this.abort = abort;
-    this.solving.value = { label, request, progress: null, coarse: false };
-    const live = () => this.abort === abort;
-    try {
-      const result = await this.api.segment(
-        this.image.id, request,
-        (progress) => {
-          if (live()) this.solving.value = { ...this.solving.value!, progress };
-        },
-        (coarse) => {
-          if (!live()) return;
-          checkRuns(coarse.runs, this.voxels);
-          this.shown.set(label, coarse.runs);
-          this.solving.value = { ...this.solving.value!, coarse: true };
-          this.repaint();
-        },
-        abort.signal,
-      );
-      checkRuns(result.runs, this.voxels);
-      // Also an answer that nobody waits for any more is kept: redo may come back to its marks.
-      this.results.set(request, result);
-    } catch (problem) {
-      if (!live()) return;
-      this.failed.add(request);
-      this.onError(problem, () => {
-        this.failed.delete(request);
-        this.solve();
-      });
-    }
-    if (!live()) return;
-    this.abort = null;
-    this.solving.value = null;
-    this.answered.value++;
-    this.nameLabels(request);
-    this.repaint();
-    this.solve();
-  }
-
-  /** Gives names to labels that only a trained model knows. */
-  private nameLabels(request: Request): void {
-    const result = this.results.get(request);
-    if (!result || !request.asked || request.support) return;
-    const labels = [...this.document.value.labels];
-    for (const value of countRuns(result.runs).keys()) {
-      if (!labels.some((label) => label.value === value)) labels.push({ ...newLabel(labels), value, name: `label ${value}` });
-    }
-    if (labels.length !== this.document.value.labels.length) this.push({ ...this.document.value, labels }, "labels of the model");
-  }
-
-  private runsOf(label: number, request: Request): Runs | null {
-    const result = this.results.get(request);
-    if (result) return result.runs;
-    if (!runnable(request)) return null;
-    return this.shown.get(label) ?? null;
+  /** The labels of a result that names its own: each is that of its name here, or a new one. */
+  private adopt(request: Request, result: Result): Result {
+    if (!request.asked) return result;
+    const { labels, runs } = adopted(this.document.value.labels, result);
+    // No step of its own: undoing the run takes its labels back.
+    if (labels !== this.document.value.labels) this.history.replace({ ...this.document.value, labels });
+    this.document.value = this.history.present;
+    return { ...result, runs };
   }
 
   /** Paints the label map anew from the document. */
   repaint(): void {
-    const { requests } = this.document.value;
-    for (const label of this.shown.keys()) if (!requests.has(label)) this.shown.delete(label);
-    for (const [label, request] of requests) {
-      const result = this.results.get(request);
-      if (result) this.shown.set(label, result.runs);
-    }
-    compose(this.document.value, (label, request) => this.runsOf(label, request), this.seg);
+    this.solver.paint(this.document.value.requests);
+    compose(this.document.value, (label, request) => this.solver.runsOf(label, request), this.seg);
     this.painted.value++;
     this.settled.value++;
   }
@@ -403,24 +314,12 @@ export class Session {
 
   /** Saves what is shown; a solve in flight is waited for, because its sketch is not what a person wants to keep. */
   async save(): Promise<void> {
-    // Labels are solved one after the other.
-    while (this.solving.value) await this.idle();
+    await this.solver.idle();
     const document = this.document.value;
-    const results = [...document.requests.values()].map((request) => this.results.get(request));
+    const results = [...document.requests.values()].map((request) => this.solver.resultOf(request));
     const labels = Object.fromEntries(document.labels.map(({ value, name, colour }) => [value, { name, colour }]));
     await this.api.save(this.image.id, FINAL, { labels, runs: encodeRuns(this.seg) });
     this.saved.value = { document, results };
-  }
-
-  private idle(): Promise<void> {
-    return new Promise((done) => {
-      const stop = this.solving.subscribe((solving) => {
-        if (solving) return;
-        done();
-        // The first call comes before there is anything to stop.
-        queueMicrotask(() => stop());
-      });
-    });
   }
 
   /** Starts from saved labels instead of what is there; undoable like everything. */
@@ -430,8 +329,17 @@ export class Session {
     this.push({ ...this.document.value, labels, base: saved.runs, requests: new Map(), brush: NO_BRUSH }, what);
   }
 
+  /** Goes on with work that was not saved. */
+  resume(draft: Draft): void {
+    this.push(resumed(draft, this.document.value, this.voxels), "what was not saved");
+  }
+
+  /** What is to be kept of work that is not saved. */
+  keepable(): Draft {
+    return draftOf(this.document.value, this.saved.value.document.base, this.voxels);
+  }
+
   close(): void {
-    this.abort?.abort();
-    this.abort = null;
+    this.solver.stop();
   }
 }

@@ -2,11 +2,14 @@
 import { computed, effect, signal } from "@preact/signals";
 
 import { Api, ApiError, type ImageEntry, type Info, type SavedLabels, takeToken } from "./api.ts";
+import { Drafts } from "./drafts.ts";
 import type { Triple } from "./geometry.ts";
 import { decodeNifti } from "./nifti.ts";
 import { FINAL, Session } from "./session.ts";
 
 export const api = new Api(takeToken());
+/** Of this tab: two tabs that work on one image do not overwrite each other's marks. */
+const drafts = new Drafts(sessionStorage);
 
 export const info = signal<Info | null>(null);
 export const images = signal<readonly ImageEntry[]>([]);
@@ -92,7 +95,11 @@ let opening: AbortController | null = null;
 
 export async function open(id: string): Promise<void> {
   if (session.value?.image.id === id && !loading.value) return;
-  if (unsaved.value && !(await mayLeave())) return;
+  if (unsaved.value) {
+    if (!(await mayLeave())) return;
+    // Left behind knowingly.
+    if (session.value) drafts.forget(draftKey(session.value.image.id));
+  }
   opening?.abort();
   const abort = new AbortController();
   opening = abort;
@@ -106,10 +113,12 @@ export async function open(id: string): Promise<void> {
     const saved = image.labels.includes(FINAL) ? await api.labels(id, FINAL) : null;
     if (opening !== abort) return;
     const next = newSession(image, file, saved);
+    const back = resume(next);
     session.value?.close();
     session.value = next;
     history.replaceState(null, "", `#image=${encodeURIComponent(id)}`);
-    say(saved ? `${image.name}: its saved labels were loaded.` : `${image.name} is open. Click inside the object.`);
+    if (back) say(`${image.name}: what you had not saved is back; undo takes it away.`);
+    else say(saved ? `${image.name}: its saved labels were loaded.` : `${image.name} is open. Click inside the object.`);
   } catch (problem) {
     if (opening === abort) fail(problem, () => void open(id));
   } finally {
@@ -120,6 +129,24 @@ export async function open(id: string): Promise<void> {
 function newSession(image: Awaited<ReturnType<Api["image"]>>, file: ArrayBuffer, saved: SavedLabels | null): Session {
   const previous = session.value?.document.peek() ?? null;
   return new Session(api, image, decodeNifti(file), () => info.value?.methods ?? [], info.value?.labels ?? [], saved, previous, fail);
+}
+
+/** Images of one name in different studies are different images. */
+function draftKey(id: string): string {
+  return `${info.value?.studies}/${id}`;
+}
+
+/** Goes on with what was not saved before the page was loaded again; whether there was something. */
+function resume(opened: Session): boolean {
+  const draft = drafts.find(draftKey(opened.image.id));
+  if (!draft) return false;
+  try {
+    opened.resume(draft);
+    return true;
+  } catch {
+    // The image was replaced meanwhile.
+    return false;
+  }
 }
 
 function mayLeave(): Promise<boolean> {
@@ -195,11 +222,18 @@ export function redo(): void {
 
 effect(() => {
   const open = session.value;
+  if (!open) return;
+  if (open.unsaved.value) drafts.keep(draftKey(open.image.id), open.keepable());
+  else drafts.forget(draftKey(open.image.id));
+});
+effect(() => {
+  const open = session.value;
   const result = open?.result.value;
   if (!open || !result) return;
   const label = open.document.peek().labels.find((l) => l.value === open.document.peek().active);
   const amount = open.image.dimension === 2 ? `${result.voxels.toLocaleString("en")} pixels` : `${result.volume_ml.toFixed(2)} ml`;
-  say(`${label?.name}: ${amount} in ${result.seconds.toFixed(2)} s.`);
+  const found = Object.values(result.labels ?? {}).map(({ name }) => name);
+  say(`${found.length > 0 ? found.join(", ") : label?.name}: ${amount} in ${result.seconds.toFixed(2)} s.`);
 });
 effect(() => {
   const dark = theme.value === "dark" || (theme.value === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);

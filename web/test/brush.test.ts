@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ERASED, NO_BRUSH, Stroke, disc, forEachBrushed, paintValue, withoutLabel } from "../src/brush.ts";
-import { type Document, NO_MARKS, type Request, compose, emptyDocument, newLabel, runnable } from "../src/document.ts";
+import { type Document, NO_MARKS, type Request, compose, emptyDocument, runnable } from "../src/document.ts";
+import { newLabel } from "../src/labels.ts";
 
 const brushed = (layer: typeof NO_BRUSH) => {
   const found: [number, number][] = [];

@@ -3,7 +3,9 @@ import { test } from "node:test";
 
 import type { Api, ImageInfo, Method, Result, SavedLabels } from "../src/api.ts";
 import type { Request } from "../src/document.ts";
+import type { Legend } from "../src/labels.ts";
 import type { Volume } from "../src/nifti.ts";
+import type { Runs } from "../src/rle.ts";
 import { Session } from "../src/session.ts";
 
 const SIZE = [4, 3, 2] as const;
@@ -11,11 +13,12 @@ const VOXELS = 24;
 const METHODS = [
   { name: "tv", summary: "", dimensions: [2, 3], marks: ["clicks"], model: false, settings: [] },
   { name: "flat", summary: "", dimensions: [2], marks: ["clicks"], model: false, settings: [] },
+  { name: "fewshot", summary: "", dimensions: [2, 3], marks: ["support"], model: false, settings: [] },
 ] satisfies Method[];
 
 /** A server in the test's hand: requests wait until the test answers them. */
 function open(saved: SavedLabels | null = null) {
-  const asked: { request: Request; signal: AbortSignal; coarse(voxel: number): void; answer(...voxels: number[]): Promise<void>; fail(): Promise<void> }[] = [];
+  const asked: { request: Request; signal: AbortSignal; coarse(voxel: number): void; answer(...voxels: number[]): Promise<void>; name(runs: Runs, labels: Legend): Promise<void>; fail(): Promise<void> }[] = [];
   const stored: SavedLabels[] = [];
   const failures: { problem: unknown; retry: (() => void) | undefined }[] = [];
   const result = (voxels: number[], coarse: boolean): Result => ({
@@ -31,6 +34,7 @@ function open(saved: SavedLabels | null = null) {
           request, signal,
           coarse: (voxel) => onCoarse(result([voxel], true)),
           answer: async (...voxels) => (resolve(result(voxels, false)), settle()),
+          name: async (runs, labels) => (resolve({ ...result([], false), runs, labels }), settle()),
           fail: async () => (reject(new Error("no memory")), settle()),
         });
       }),
@@ -192,6 +196,44 @@ test("a result that comes after saving is unsaved", async () => {
   failures[0]!.retry!();
   await asked[1]!.answer(3);
   assert.ok(session.unsaved.value);
+});
+
+test("labels of another image are found by name, corrected by clicks, and undone in one step", async () => {
+  const { session, asked, shown } = open();
+  session.setMethod("fewshot");
+  session.setSlicewise(true);
+  assert.ok(!session.oneSlice, "volumes are compared as a whole");
+  session.run(["b"]);
+  assert.deepEqual([asked[0]!.request.support, asked[0]!.request.slice], [["b"], undefined]);
+  await asked[0]!.name([0, 2, 1, 3, 3, 1, 0, 18], { 1: { name: "spleen", colour: "#123456" }, 3: { name: "colon", colour: "#654321" } });
+  assert.deepEqual([shown(1), shown(2), shown(3)], [[], [2, 3, 4], [5]]);
+  assert.deepEqual(session.document.value.labels.map((label) => label.name), ["liver", "spleen", "colon"]);
+  session.setMethod("tv");
+  session.setSlicewise(false);
+  session.addClick([0, 0, 0], true);
+  assert.deepEqual(asked[1]!.request.marks.foreground, [[0, 0, 0]]);
+  await asked[1]!.answer(0);
+  assert.deepEqual([shown(1), shown(2), shown(3)], [[0], [2, 3, 4], [5]], "what was found stays");
+  for (let i = 0; i < 4; i++) session.undo();
+  assert.equal(session.undo(), "slice by slice");
+  assert.deepEqual([shown(1), shown(2), shown(3)], [[], [], []]);
+  assert.deepEqual(session.document.value.labels.map((label) => label.name), ["liver", "spleen"]);
+});
+
+test("work that was not saved goes on in a session that is opened anew", async () => {
+  const first = open();
+  first.session.addClick([0, 0, 0], true);
+  await first.asked[0]!.answer(0, 1);
+  const kept = JSON.parse(JSON.stringify(first.session.keepable())) as ReturnType<typeof first.session.keepable>;
+  const { session, asked, shown } = open();
+  session.resume(kept);
+  assert.deepEqual(session.marks.foreground, [[0, 0, 0]]);
+  assert.ok(session.unsaved.value);
+  await asked[0]!.answer(0, 1);
+  assert.deepEqual(shown(1), [0, 1]);
+  assert.equal(session.undo(), "what was not saved");
+  assert.ok(!session.unsaved.value);
+  assert.deepEqual(shown(1), []);
 });
 
 test("a saved map of another size is refused", () => {

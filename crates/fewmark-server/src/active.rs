@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use fewmark::learned::Needs;
 use fewmark::{Marks, Warm};
 
 use crate::Shared;
 use crate::app::App;
 use crate::datastore::{FINAL, ImageFile};
 use crate::error::Problem;
-use crate::methods::Model;
+use crate::methods::{Model, Use};
 use crate::segment::load;
+use crate::stamp::Stamp;
 use crate::warm::Key;
 
 /// How the next image is chosen among those without a final label.
@@ -82,7 +84,8 @@ pub(crate) async fn next(app: &Shared, strategy: Strategy) -> Result<Option<Chos
 /// The newest model that segments without marks.
 pub(crate) fn newest_model(app: &App) -> Result<Arc<Model>, Problem> {
     let models = app.methods.models();
-    let newest = models.into_iter().filter(|model| !model.description.needs_marks).max_by_key(|model| model.changed);
+    let alone = models.into_iter().filter(|model| model.description.needs == Needs::Nothing);
+    let newest = alone.max_by_key(|model| model.stamp.modified);
     newest.ok_or_else(|| {
         Problem::new(axum::http::StatusCode::CONFLICT, "there is no trained model to ask how sure it is")
             .hint("train one first, or choose the next image with the strategy first or random")
@@ -90,7 +93,7 @@ pub(crate) fn newest_model(app: &App) -> Result<Arc<Model>, Problem> {
 }
 
 /// An image and a model, as long as both are the same files.
-type Asked = (Key, String, std::time::SystemTime);
+type Asked = (Key, String, Stamp);
 
 /// What was found out about them.
 static KNOWN: LazyLock<Mutex<HashMap<Asked, f64>>> = LazyLock::new(Mutex::default);
@@ -100,9 +103,9 @@ fn least_sure(app: &App, model: &Model, open: Vec<ImageFile>) -> Result<Chosen, 
     let mut best: Option<Chosen> = None;
     let mut looked = 0;
     for image in open {
-        let (modified, length) = image.stamp()?;
-        let file = Key { file: image.path.clone(), stamp: (modified, length), part: crate::warm::Part::Whole };
-        let key = (file, model.name.clone(), model.changed);
+        // Gone since the study was listed.
+        let Ok(file) = Key::of(&image.path) else { continue };
+        let key = (file, model.name.clone(), model.stamp);
         let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
         let uncertainty = match known {
             Some(known) => known,
@@ -126,8 +129,8 @@ fn least_sure(app: &App, model: &Model, open: Vec<ImageFile>) -> Result<Chosen, 
 /// bits; for a method without probabilities, the share of voxels that lie at the border of two labels.
 fn uncertainty(app: &App, model: &Model, image: &ImageFile) -> Result<f64, Problem> {
     let (_, decoded) = load(app, &image.path)?;
-    let found = model
-        .method
+    let Use::Method(method) = &model.used else { return Err(Problem::bug()) };
+    let found = method
         .segment_again(&decoded.image, &Marks::default(), &mut Warm::default(), &mut |_| ControlFlow::Continue(()))?;
     Ok(match &found.probability {
         Some(probability) => mean_entropy(probability.samples()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::Config;
+use crate::batch::Batches;
 use crate::datastore::Datastore;
 use crate::error::Problem;
 use crate::flight::Flights;
@@ -23,6 +24,7 @@ pub(crate) struct App {
     pub(crate) flights: Flights,
     pub(crate) methods: Methods,
     pub(crate) jobs: Jobs,
+    pub(crate) batches: Batches,
     pub(crate) sessions: Sessions,
     pub(crate) log: Log,
     /// As many pieces of work as there are threads: more at once would only take more memory.
@@ -47,6 +49,7 @@ impl App {
             flights: Flights::default(),
             methods: Methods::new(datastore.models()),
             jobs: Jobs::open(datastore.runs()),
+            batches: Batches::default(),
             log: Log::default(),
             config,
             datastore,

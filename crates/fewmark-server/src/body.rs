@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::{Stream, StreamExt as _};
 use http_body_util::BodyExt as _;
@@ -10,6 +11,7 @@ use serde::de::DeserializeOwned;
 use std::io::Write as _;
 use tempfile::NamedTempFile;
 
+use crate::Shared;
 use crate::app::App;
 use crate::error::Problem;
 
@@ -126,7 +128,7 @@ const LONGEST_TEXT: usize = 1 << 20;
 
 impl Form {
     /// A `multipart/form-data` body; one of another type is an empty form, as clients send one when they have nothing to say.
-    pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Self, Problem> {
+    async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Self, Problem> {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
         if !kind.to_ascii_lowercase().starts_with("multipart/form-data") {
             return Ok(Self {
@@ -172,6 +174,11 @@ impl Form {
         Ok(form)
     }
 
+    /// What clients of MONAI Label send along.
+    pub(crate) fn params(&self) -> Result<serde_json::Map<String, serde_json::Value>, Problem> {
+        self.object("params")
+    }
+
     /// The JSON of a field; an object without entries when there is none.
     pub(crate) fn object(&self, field: &str) -> Result<serde_json::Map<String, serde_json::Value>, Problem> {
         match self.texts.get(field).map(|text| text.trim()).filter(|text| !text.is_empty()) {
@@ -185,6 +192,25 @@ impl Form {
     pub(crate) fn file(&mut self, field: &str) -> Option<FormFile> {
         let at = self.files.iter().position(|file| file.field == field)?;
         Some(self.files.swap_remove(at))
+    }
+
+    /// The file of a field that has to be there.
+    ///
+    /// # Errors
+    /// 422 when it is not.
+    pub(crate) fn expect_file(&mut self, field: &str) -> Result<FormFile, Problem> {
+        let lacking = || Problem::wrong("the form has no file").hint(format!("send it in the field `{field}`"));
+        self.file(field).ok_or_else(lacking)
+    }
+}
+
+/// The form of a request, for handlers.
+impl FromRequest<Shared> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        Self::read(app, &parts.headers, body).await
     }
 }
 

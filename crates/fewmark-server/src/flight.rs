@@ -23,6 +23,11 @@ impl Wanted {
         self.0.load(Ordering::Relaxed) == SUPERSEDED
     }
 
+    /// Nobody waits for it any more.
+    pub(crate) fn give_up(&self) {
+        self.end(ABANDONED);
+    }
+
     fn end(&self, how: u8) {
         let _ = self.0.compare_exchange(GOING, how, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -39,7 +44,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.end(ABANDONED);
+        self.0.give_up();
     }
 }
 

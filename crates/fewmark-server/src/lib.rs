@@ -6,10 +6,11 @@
 //! api       our own JSON interface, which the page speaks (openapi.json describes it)
 //! monai     the protocol of MONAI Label, which 3D Slicer, OHIF and the client `monailabel` speak
 //! page      the web page, embedded
-//! segment   one segmentation: image, slice, marks, method, coarse answer, being superseded
-//! warm      decoded images and solver states, bounded, least recently used leaves
+//! segment   one segmentation: image, slice, marks, method, labelled examples, coarse answer, being superseded
+//! warm      decoded images, encoded examples and solver states, bounded, least recently used leaves
 //! datastore the study folder in MONAI Label's layout
 //! jobs      trainings
+//! batch     a method on many images, one after the other
 //! ```
 //!
 //! Handlers wait, they do not compute: images are decoded, segmented and written on threads of their own.
@@ -17,6 +18,7 @@
 mod active;
 mod api;
 mod app;
+mod batch;
 mod body;
 mod clock;
 mod datastore;
@@ -38,6 +40,7 @@ mod schema;
 mod scores;
 mod segment;
 mod sessions;
+mod stamp;
 mod warm;
 
 use std::net::SocketAddr;

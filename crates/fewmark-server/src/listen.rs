@@ -107,6 +107,10 @@ impl Server {
         }
         drop(self.listener);
         let app = self.app.clone();
+        if let Some(batch) = app.batches.running() {
+            batch.stop();
+            batch.wait(FAREWELL).await;
+        }
         let _ = tokio::task::spawn_blocking(move || app.jobs.stop_and_wait(FAREWELL)).await;
         tokio::select! {
             () = graceful.shutdown() => {}

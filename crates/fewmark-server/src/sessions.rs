@@ -6,8 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
+use crate::app::App;
 use crate::clock;
 use crate::error::Problem;
+use crate::segment::load;
 
 /// How long a session lives after it was last used, in seconds, unless it asks for less.
 const LONGEST: u64 = 3600;
@@ -45,8 +47,13 @@ impl Sessions {
     /// Opens a session with files that were uploaded under names; `expiry` in seconds, 0 for the usual.
     ///
     /// # Errors
-    /// 422 when there is no file, 503 when there are too many sessions.
-    pub(crate) fn open(&self, files: Vec<(String, tempfile::NamedTempFile)>, expiry: u64) -> Result<Session, Problem> {
+    /// 422 when there is no file, or the files are no image; 503 when there are too many sessions.
+    pub(crate) fn open(
+        &self,
+        app: &App,
+        files: Vec<(String, tempfile::NamedTempFile)>,
+        expiry: u64,
+    ) -> Result<Session, Problem> {
         self.expire();
         if files.is_empty() {
             return Err(Problem::wrong("the form has no file").hint("send the image in the field `files`"));
@@ -58,20 +65,21 @@ impl Sessions {
         let id = crate::random::uuid();
         let folder = self.folder.join(&id);
         std::fs::create_dir_all(&folder).map_err(|e| Problem::io("create", "the folder of the session", e))?;
-        let one = files.len() == 1;
-        let mut image = folder.clone();
-        for (number, (name, file)) in files.into_iter().enumerate() {
-            // Names are ours, endings are known ones: those of the client go nowhere.
-            let name = format!("image-{number:05}.{}", crate::datastore::ending(&name).unwrap_or("dcm"));
-            let path = folder.join(&name);
-            file.persist(&path).map_err(|e| Problem::io("write", name, e.error))?;
-            if one {
-                image = path;
-            }
-        }
         let now = clock::now();
         let expiry = if expiry == 0 { LONGEST } else { expiry.min(LONGEST) };
-        let session = Session { id: id.clone(), image, folder, created: now, used: now, expiry };
+        let mut session = Session { id: id.clone(), image: folder.clone(), folder, created: now, used: now, expiry };
+        // What is no image is told at once, and by the names that the client knows.
+        let image = session.take_in(files).and_then(|(image, name)| {
+            load(app, &image).map_err(|problem| problem.of_upload(&image, &name))?;
+            Ok(image)
+        });
+        match image {
+            Ok(image) => session.image = image,
+            Err(problem) => {
+                session.remove();
+                return Err(problem);
+            }
+        }
         self.lock().insert(id, session.clone());
         Ok(session)
     }
@@ -110,6 +118,22 @@ impl Sessions {
 }
 
 impl Session {
+    /// Puts files into the folder; the image that they are, and what its client calls it.
+    fn take_in(&self, files: Vec<(String, tempfile::NamedTempFile)>) -> Result<(PathBuf, String), Problem> {
+        let mut image = (self.folder.clone(), "the files".to_owned());
+        let one = files.len() == 1;
+        for (number, (given, file)) in files.into_iter().enumerate() {
+            // Names are ours, endings are known ones: those of the client go nowhere.
+            let name = format!("image-{number:05}.{}", crate::datastore::ending(&given).unwrap_or("dcm"));
+            let path = self.folder.join(&name);
+            file.persist(&path).map_err(|e| Problem::io("write", name, e.error))?;
+            if one {
+                image = (path, given);
+            }
+        }
+        Ok(image)
+    }
+
     fn remove(&self) {
         // What cannot be removed now is removed when the server starts again.
         let _ = std::fs::remove_dir_all(&self.folder);

@@ -1,25 +1,29 @@
-//! Decoded images and solver states, within a bound: the least recently used leave.
+//! Decoded images, examples of few-shot methods and solver states, within a bound: the least recently used leave.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fewmark::{Image, Warm};
+use fewmark::learn::fewshot::Support;
+use fewmark::{Dimension, Image, Warm};
 
+use crate::error::Problem;
 use crate::facts::Facts;
+use crate::stamp::Stamp;
 
 /// Which image: that of a file as it was at some time, and which part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     /// The file.
-    pub(crate) file: std::path::PathBuf,
-    /// Its time and length: a file that was replaced is another image.
-    pub(crate) stamp: (std::time::SystemTime, u64),
+    file: PathBuf,
+    /// A file that was replaced is another image.
+    stamp: Stamp,
     /// Which part of it.
-    pub(crate) part: Part,
+    part: Part,
 }
 
-/// A part of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A part of an image, or something that was made of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Part {
     /// All of it.
     Whole,
@@ -27,6 +31,24 @@ pub(crate) enum Part {
     Slice(usize),
     /// All of it, on a coarser grid.
     Coarse,
+    /// What an encoder, if not the one inside the program then that of a file, makes of it and of a file of labels.
+    Example { labels: (PathBuf, Stamp), encoder: Option<(PathBuf, Stamp)> },
+}
+
+impl Key {
+    /// The image of a file, as it is now.
+    ///
+    /// # Errors
+    /// 404 when it is not there.
+    pub(crate) fn of(path: &Path) -> Result<Self, Problem> {
+        let stamp = Stamp::of(path).map_err(|e| Problem::io("read", path, e))?;
+        Ok(Self { file: path.to_owned(), stamp, part: Part::Whole })
+    }
+
+    /// A part of the same image.
+    pub(crate) fn part(&self, part: Part) -> Self {
+        Self { part, ..self.clone() }
+    }
 }
 
 /// An image in memory, and what was found out about it.
@@ -42,6 +64,12 @@ impl From<Image> for Decoded {
     }
 }
 
+/// What a labelled image shows to an encoder.
+pub(crate) struct Example {
+    pub(crate) support: Support,
+    pub(crate) dimension: Dimension,
+}
+
 /// The store. Solver states are taken out while they are used, so that nothing waits for a lock while it computes.
 pub(crate) struct Store {
     limit: u64,
@@ -50,10 +78,17 @@ pub(crate) struct Store {
 
 #[derive(Default)]
 struct Inner {
-    images: HashMap<Key, Slot<Arc<Decoded>>>,
+    shared: HashMap<Key, Slot<Shared>>,
     states: HashMap<Key, Vec<Slot<Warm>>>,
     bytes: u64,
     clock: u64,
+}
+
+/// What many may use at once.
+#[derive(Clone)]
+enum Shared {
+    Image(Arc<Decoded>),
+    Example(Arc<Example>),
 }
 
 struct Slot<T> {
@@ -69,20 +104,45 @@ impl Store {
 
     /// The image, if it is here.
     pub(crate) fn image(&self, key: &Key) -> Option<Arc<Decoded>> {
-        let mut inner = self.lock();
-        let now = inner.tick();
-        let slot = inner.images.get_mut(key)?;
-        slot.used = now;
-        Some(slot.value.clone())
+        match self.shared(key)? {
+            Shared::Image(image) => Some(image),
+            Shared::Example(_) => None,
+        }
     }
 
     /// Keeps an image.
     pub(crate) fn keep_image(&self, key: Key, image: Arc<Decoded>) {
         let bytes = 4 * image.image.samples().len() as u64;
+        self.keep(key, Shared::Image(image), bytes);
+    }
+
+    /// The example, if it is here.
+    pub(crate) fn example(&self, key: &Key) -> Option<Arc<Example>> {
+        match self.shared(key)? {
+            Shared::Example(example) => Some(example),
+            Shared::Image(_) => None,
+        }
+    }
+
+    /// Keeps an example.
+    pub(crate) fn keep_example(&self, key: Key, example: Arc<Example>) {
+        let bytes = example.support.bytes();
+        self.keep(key, Shared::Example(example), bytes);
+    }
+
+    fn shared(&self, key: &Key) -> Option<Shared> {
+        let mut inner = self.lock();
+        let now = inner.tick();
+        let slot = inner.shared.get_mut(key)?;
+        slot.used = now;
+        Some(slot.value.clone())
+    }
+
+    fn keep(&self, key: Key, value: Shared, bytes: u64) {
         let mut inner = self.lock();
         let used = inner.tick();
         inner.bytes += bytes;
-        if let Some(old) = inner.images.insert(key, Slot { value: image, bytes, used }) {
+        if let Some(old) = inner.shared.insert(key, Slot { value, bytes, used }) {
             inner.bytes -= old.bytes;
         }
         inner.shrink(self.limit);
@@ -128,16 +188,16 @@ impl Inner {
     /// Lets the least recently used go until the rest is within the limit.
     fn shrink(&mut self, limit: u64) {
         while self.bytes > limit {
-            let image = self.images.iter().map(|(key, slot)| (slot.used, key)).min_by_key(|(used, _)| *used);
+            let shared = self.shared.iter().map(|(key, slot)| (slot.used, key)).min_by_key(|(used, _)| *used);
             let state = self
                 .states
                 .iter()
                 .filter_map(|(key, slots)| Some((slots.first()?.used, key)))
                 .min_by_key(|(used, _)| *used);
-            let freed = match (image, state) {
-                (Some((image, key)), state) if state.is_none_or(|(state, _)| image < state) => {
+            let freed = match (shared, state) {
+                (Some((shared, key)), state) if state.is_none_or(|(state, _)| shared < state) => {
                     let key = key.clone();
-                    self.images.remove(&key).map_or(0, |slot| slot.bytes)
+                    self.shared.remove(&key).map_or(0, |slot| slot.bytes)
                 }
                 (_, Some((_, key))) => {
                     let key = key.clone();
@@ -161,7 +221,8 @@ mod tests {
     use super::*;
 
     fn key(name: &str) -> Key {
-        Key { file: name.into(), stamp: (std::time::SystemTime::UNIX_EPOCH, 0), part: Part::Whole }
+        let stamp = Stamp::of(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+        Key { file: name.into(), stamp, part: Part::Whole }
     }
 
     fn image(voxels: usize) -> Arc<Decoded> {

@@ -1,5 +1,6 @@
 //! Few-shot segmentation: a labelled scan, or a few labelled slices, show what to look for in others.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use fewmark_image::{Image, LabelMap};
@@ -9,8 +10,8 @@ use fewmark_learn::{Compute, model};
 use crate::method::{Method, Progress, Segmentation, Step, Trace};
 use crate::{Error, Marks};
 
-/// Values of the setting `start` that are no files.
-const START: [&str; 2] = ["default", "random"];
+/// Values of the setting `start` of a training that are no files: the encoder inside the program, and random weights.
+pub const START: [&str; 2] = ["default", "random"];
 
 /// The encoder of a model file, or the one that is inside the program.
 ///
@@ -47,18 +48,32 @@ pub fn start(config: &FewShotConfig, compute: Compute) -> Result<Option<Predicto
     })
 }
 
-/// What segments scans as the labelled ones show; labels of 0 are not looked for.
+/// What a labelled scan shows of its labels; those of 0 are not looked for. `progress` is told the share of the work that is done.
 ///
 /// # Errors
-/// [`Error::Learn`] without a labelled scan, for labels that are empty or of another geometry, and as [`Predictor::encode`].
+/// [`Error::Learn`] for labels that are empty or of another geometry, and as [`Predictor::encode`]; [`Error::Stopped`] when `progress`
+/// breaks.
+pub fn support(
+    encoder: &Predictor,
+    image: &Image,
+    labels: &LabelMap,
+    progress: &mut Progress<'_>,
+) -> Result<Support, Error> {
+    // Labels are looked at first: encoding takes longer.
+    Support::check(image.geometry(), labels)?;
+    let mut told = |share| progress(&Step::share("support", share));
+    let scan = encoder.encode(image, &mut told).map_err(crate::learned::stopped)?;
+    Ok(Support::new(encoder, &scan, labels)?)
+}
+
+/// What segments scans as the labelled ones show.
+///
+/// # Errors
+/// [`Error::Learn`] without a labelled scan, and as [`support`].
 pub fn known(encoder: Predictor, labelled: &[(Image, LabelMap)]) -> Result<Known, Error> {
-    let mut supports = Vec::new();
-    for (image, labels) in labelled {
-        // Labels are looked at first: encoding takes longer.
-        Support::check(image.geometry(), labels)?;
-        let scan = encoder.encode(image, &mut |_| std::ops::ControlFlow::Continue(()))?;
-        supports.push(Support::new(&encoder, &scan, labels)?);
-    }
+    let shown =
+        |(image, labels): &(Image, LabelMap)| support(&encoder, image, labels, &mut |_| ControlFlow::Continue(()));
+    let supports = labelled.iter().map(shown).collect::<Result<_, _>>()?;
     Ok(Known::new(encoder, supports)?)
 }
 
@@ -94,7 +109,7 @@ impl Method for Shown {
         let begun = std::time::Instant::now();
         let found = self
             .known
-            .segment(image, &mut |share| progress(&Step { stage: "segment", fraction: Some(share), energy: None }))
+            .segment(image, &mut |share| progress(&Step::share("segment", share)))
             .map_err(crate::learned::stopped)?;
         Ok(Segmentation {
             labels: found.labels,

@@ -27,9 +27,9 @@ pub fn load(path: impl AsRef<Path>, compute: Compute, refine: bool) -> Result<Bo
 pub struct Description {
     /// The network, "msnet-2d"; "dip" for Deep-Image-Prior networks.
     pub network: String,
-    /// Whether it segments what marks point at.
-    pub needs_marks: bool,
-    /// The labels that it answers with.
+    /// What it has to be given beside an image.
+    pub needs: Needs,
+    /// The labels that it answers with; none where these are those of what it is given.
     pub codes: Vec<u16>,
     /// Axes of the images that it can segment: 2, 3 or both.
     pub dimensions: Vec<u8>,
@@ -37,17 +37,28 @@ pub struct Description {
     pub training: Summary,
 }
 
+/// What a model has to be given beside an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: it knows from training what it looks for.
+    Nothing,
+    /// Marks in the image.
+    Marks,
+    /// Labelled images, see [`crate::fewshot`]: it is an encoder, and no method by itself.
+    Supports,
+}
+
 /// What a model file is for.
 ///
 /// # Errors
-/// As [`load`].
+/// As [`load`], but for encoders, which it describes.
 pub fn describe(path: impl AsRef<Path>) -> Result<Description, Error> {
     let model = model::read(path)?;
     let training = model.header.training.clone();
     match model.header.method.as_str() {
         "dip" => Ok(Description {
             network: "dip".into(),
-            needs_marks: true,
+            needs: Needs::Marks,
             codes: vec![1],
             dimensions: vec![2, 3],
             training,
@@ -58,11 +69,17 @@ pub fn describe(path: impl AsRef<Path>) -> Result<Description, Error> {
             // A network for pictures goes through a volume slice by slice.
             let dimensions = if network.rank() == 4 { vec![2, 3] } else { vec![3] };
             let codes = predictor.classes().codes().to_vec();
-            Ok(Description { network: network.name().into(), needs_marks: false, codes, dimensions, training })
+            Ok(Description { network: network.name().into(), needs: Needs::Nothing, codes, dimensions, training })
         }
         "fewshot-support" => {
             let codes = fewshot::Known::load(model, Compute::Cpu.device()?)?.codes();
-            Ok(Description { network: "fewshot".into(), needs_marks: false, codes, dimensions: vec![2, 3], training })
+            let (network, dimensions) = ("fewshot".into(), vec![2, 3]);
+            Ok(Description { network, needs: Needs::Nothing, codes, dimensions, training })
+        }
+        "fewshot" => {
+            fewshot::Predictor::load(model, Compute::Cpu.device()?)?;
+            let (network, dimensions) = ("fewshot".into(), vec![2, 3]);
+            Ok(Description { network, needs: Needs::Supports, codes: Vec::new(), dimensions, training })
         }
         _ => Err(of_no_method(&model)),
     }

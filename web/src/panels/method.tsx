@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 
 import { hasMarks } from "../document.ts";
-import type { Session } from "../session.ts";
+import { FINAL, type Session } from "../session.ts";
 import { images, info, say } from "../state.ts";
 import { Chart, inSequence, millilitres, short } from "./chart.tsx";
 import { SettingFields } from "./settings.tsx";
@@ -23,7 +23,7 @@ export function MethodPanel({ session }: { session: Session }) {
         {usable.map((m) => <option key={m.name} value={m.name}>{m.name}{m.model ? " (trained)" : ""}</option>)}
       </select>
       <p class="note">{method.summary}</p>
-      {image.dimension === 3 && (
+      {image.dimension === 3 && !method.marks.includes("support") && (
         <label class="check">
           <input type="checkbox" checked={session.oneSlice} disabled={onlySlices} onChange={(event) => session.setSlicewise(event.currentTarget.checked)} />
           one slice at a time{onlySlices ? " (this method knows no volumes)" : ""}
@@ -42,31 +42,36 @@ export function MethodPanel({ session }: { session: Session }) {
   );
 }
 
-const support = signal({ image: "", value: 1 });
+/** The labelled images that a few-shot method is shown; none for those that were saved last. */
+const chosen = signal<readonly string[]>([]);
 
-/** The labelled image from which a few-shot method takes its object. */
 function SupportFields({ session }: { session: Session }) {
-  const labelled = images.value.filter((entry) => entry.labels.length > 0 && entry.id !== session.image.id);
-  const chosen = labelled.find((entry) => entry.id === support.value.image) ?? labelled[0];
-  if (!chosen) return <p class="note">This method needs another image with saved labels: label one first.</p>;
+  const labelled = images.value.filter((entry) => entry.labels.includes(FINAL) && entry.id !== session.image.id);
+  if (labelled.length === 0) return <p class="note">This method looks for what other images have labels of: label one, and save it.</p>;
+  const supports = chosen.value.filter((id) => labelled.some((entry) => entry.id === id));
   const run = () => {
-    const tag = chosen.labels.includes("final") ? "final" : chosen.labels[0]!;
-    session.run({ image: chosen.id, label: tag, value: support.value.value });
-    say(`Segmenting like in ${chosen.name}.`);
+    session.run(supports);
+    say(`Looking for the labels of ${supports.length > 0 ? supports.join(", ") : "the images that were saved last"}.`);
   };
   return (
-    <div class="support">
-      <label>like in
-        <select value={chosen.id} onChange={(event) => (support.value = { ...support.value, image: event.currentTarget.value })}>
-          {labelled.map((entry) => <option key={entry.id} value={entry.id}>{entry.name}</option>)}
-        </select>
-      </label>
-      <label>its label
-        <input type="number" min={1} step={1} value={support.value.value}
-          onChange={(event) => (support.value = { ...support.value, value: Math.max(1, event.currentTarget.valueAsNumber || 1) })} />
-      </label>
-      <button class="primary" onClick={run}>Segment</button>
-    </div>
+    <>
+      <fieldset class="support">
+        <legend>Looks for the labels of</legend>
+        <ul>
+          {labelled.map((entry) => (
+            <li key={entry.id}>
+              <label class="check">
+                <input type="checkbox" checked={supports.includes(entry.id)}
+                  onChange={(event) => (chosen.value = event.currentTarget.checked ? [...supports, entry.id] : supports.filter((id) => id !== entry.id))} />
+                {entry.name}
+              </label>
+            </li>
+          ))}
+        </ul>
+        <p class="note">{supports.length > 0 ? `${supports.length} chosen` : "None chosen: those that were saved last, at most three"}</p>
+      </fieldset>
+      <button class="primary wide" onClick={run}>Segment</button>
+    </>
   );
 }
 
@@ -82,8 +87,8 @@ export function ResultPanel({ session }: { session: Session }) {
         <div class="solving">
           <progress value={solving.progress?.fraction ?? undefined} aria-label="progress" />
           <span>
-            {solving.coarse ? "first sketch shown" : "solving"}
-            {solving.progress ? `, iteration ${solving.progress.iteration}` : ""}
+            {solving.coarse ? "first sketch shown" : solving.progress?.stage === "support" ? "looking at the labelled image" : "solving"}
+            {solving.progress?.iteration != null ? `, iteration ${solving.progress.iteration}` : ""}
           </span>
         </div>
       )}

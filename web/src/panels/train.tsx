@@ -100,7 +100,10 @@ export function TrainPanel() {
     <>
       <section class="card" aria-labelledby="train-title">
         <h2 id="train-title">New training</h2>
-        <p class="note">Trains a network on the {labelled} image{labelled === 1 ? "" : "s"} with saved labels. When it is done, it is a method.</p>
+        <p class="note">
+          Trains a network on {network?.labels === false ? "all grey images, without labels" : `the ${labelled} image${labelled === 1 ? "" : "s"} with saved labels`}.
+          When it is done, it is a method.
+        </p>
         {network && (
           <>
             <select class="wide" aria-label="network" value={network.name}
@@ -119,7 +122,7 @@ export function TrainPanel() {
                 settings.value = value === undefined ? others : { ...others, [key]: value };
               }} />
             </details>
-            <button class="primary wide" disabled={labelled === 0} onClick={() => void start()}><Icon name="play" />Start</button>
+            <button class="primary wide" disabled={network.labels ? labelled === 0 : images.value.length === 0} onClick={() => void start()}><Icon name="play" />Start</button>
           </>
         )}
       </section>

@@ -6,7 +6,7 @@
  * graphics card and before the large library has arrived.
  */
 import { contours } from "../contour.ts";
-import type { Label } from "../document.ts";
+import type { Label } from "../labels.ts";
 import type { Placement, Plane } from "../geometry.ts";
 import type { Volume } from "../nifti.ts";
 

@@ -1,7 +1,7 @@
 /** The 3-D view by NiiVue. This module is a chunk of its own that is fetched when a 3-D view is first shown. */
 import { NVImage, NVMesh, Niivue, SLICE_TYPE } from "@niivue/niivue";
 
-import type { Label } from "../document.ts";
+import type { Label } from "../labels.ts";
 import type { Volume } from "../nifti.ts";
 import { rgb } from "./render.ts";
 import { type Surface, surfacesOf } from "./surface.ts";

@@ -11,6 +11,7 @@
 
 mod admm;
 mod energy;
+mod means;
 mod multilevel;
 mod primal_dual;
 mod problem;

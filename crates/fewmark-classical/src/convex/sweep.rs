@@ -98,9 +98,9 @@ impl Level<'_> {
 /// The fields of one level and what moves in them.
 pub(super) struct Fields<'a> {
     pub(super) level: Level<'a>,
-    u: Vec<f32>,
+    pub(super) u: Vec<f32>,
     /// `2 v - u`, `v` the unrelaxed step of `u`.
-    ahead: Vec<f32>,
+    pub(super) ahead: Vec<f32>,
     /// Dual vectors along x, the middle axis (empty for an image) and the slices.
     pub(super) p: [Vec<f32>; 3],
     activity: Activity,
@@ -184,6 +184,14 @@ impl<'a> Fields<'a> {
         self.u.iter().zip(&self.ahead).map(|(&u, &a)| (0.5 * (u + a)).clamp(0.0, 1.0)).collect()
     }
 
+    /// Goes on from another state.
+    pub(super) fn restart(&mut self, u: &[f32], p: &[Vec<f32>; 3]) {
+        self.u.copy_from_slice(u);
+        self.ahead.copy_from_slice(u);
+        self.p.clone_from(p);
+        self.activity = Activity::new(self.level.shape);
+    }
+
     /// One iteration.
     pub(super) fn sweep(&mut self, steps: Steps) {
         let shape = self.level.shape;
@@ -257,6 +265,14 @@ impl<'a> Fields<'a> {
         );
         self.sums.iter().fold([0.0; 2], |a, b| [a[0] + b[0], a[1] + b[1]])
     }
+}
+
+/// The energy of a function and the dual energy of feasible vectors.
+pub(super) fn energies_of(level: &Level, u: &[f32], p: &[Vec<f32>; 3]) -> [f64; 2] {
+    let fixed = Fixed::new(level, Steps { tau: 0.0, sigma: 0.0, relaxation: 1.0 });
+    let row = |row| row_energies(&fixed, u, u, p, row);
+    let rows: Vec<[f64; 2]> = (0..level.shape.rows()).into_par_iter().with_min_len(32).map(row).collect();
+    rows.iter().fold([0.0; 2], |a, b| [a[0] + b[0], a[1] + b[1]])
 }
 
 /// Ranges of x, at most a segment long, of the set bits of a row.

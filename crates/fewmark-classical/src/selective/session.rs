@@ -108,8 +108,8 @@ impl Session {
 
     /// The most memory that a session and a segmentation with total variation take at a time, in bytes, for so many voxels.
     pub fn memory(voxels: usize) -> u64 {
-        // Measured as the growth of the peak with the volume, rounded up.
-        120 * voxels as u64
+        // Measured as the growth of the peak with the volume, rounded up, and the means of a solver that takes long.
+        136 * voxels as u64
     }
 
     /// About the memory that a session takes between two segmentations, in bytes, for so many voxels.

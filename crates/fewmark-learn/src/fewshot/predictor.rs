@@ -29,8 +29,8 @@ const BUILT_IN: &[u8] = include_bytes!("../../models/fewshot.safetensors");
 /// Slices that go through the encoder at once.
 const BATCH: usize = 4;
 
-/// A trained encoder and how it is used.
-#[derive(Debug)]
+/// A trained encoder and how it is used. Clones share the weights.
+#[derive(Clone, Debug)]
 pub struct Predictor {
     network: Encoder,
     config: FewShotConfig,
@@ -88,6 +88,11 @@ impl Encoded {
 impl SlicePrototypes {
     pub(super) fn of(tensors: [Tensor<2>; 2]) -> Self {
         Self(tensors)
+    }
+
+    /// Numbers that they hold.
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(|prototypes| prototypes.dims().iter().product::<usize>()).sum()
     }
 
     /// Of everything else and of the object, `[count, channels]`.

@@ -85,6 +85,14 @@ impl Support {
         &self.codes
     }
 
+    /// About how many bytes of memory it takes.
+    pub fn bytes(&self) -> u64 {
+        let shown = self.slices.iter().flat_map(BTreeMap::values);
+        let numbers = shown.map(|shown| shown.prototypes.len() + shown.place.len()).sum::<usize>();
+        let stack = self.stack.parts().0.iter().map(Vec::len).sum::<usize>();
+        4 * (numbers + stack) as u64
+    }
+
     /// The slices that show an object.
     pub(super) fn showing(&self, code: u16) -> Vec<usize> {
         (0..self.slices.len()).filter(|&z| self.slices[z].contains_key(&code)).collect()

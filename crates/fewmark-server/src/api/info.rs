@@ -2,16 +2,16 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use fewmark::learned::Needs;
 use fewmark::registry::METHODS;
 use serde_json::{Value, json};
 
 use crate::Shared;
+use crate::datastore::colour_of;
 use crate::error::Problem;
+use crate::methods::{FEWSHOT, FEWSHOT_SUMMARY};
 use crate::routes::json as answer;
 use crate::schema;
-
-/// Colours of labels that have none, told apart also by people with colour-blindness.
-const COLOURS: [&str; 6] = ["#ffc400", "#00beff", "#ff60c0", "#8cff64", "#ff8228", "#aa96ff"];
 
 pub(super) async fn info(State(app): State<Shared>) -> Result<Response, Problem> {
     let body = app
@@ -27,18 +27,31 @@ pub(super) async fn info(State(app): State<Shared>) -> Result<Response, Problem>
                     "settings": schema::of_method(entry),
                 })
             });
+            let fewshot = json!({
+                "name": FEWSHOT,
+                "summary": FEWSHOT_SUMMARY,
+                "dimensions": [2, 3],
+                "marks": ["support"],
+                "model": false,
+                "settings": [],
+            });
             let models = app.methods.models();
             let trained = models.iter().map(|model| {
+                let marks = match model.description.needs {
+                    Needs::Marks => vec!["clicks"],
+                    Needs::Supports => vec!["support"],
+                    Needs::Nothing => Vec::new(),
+                };
                 json!({
                     "name": model.name,
                     "summary": crate::monai::summary(model),
                     "dimensions": model.description.dimensions,
-                    "marks": if model.description.needs_marks { vec!["clicks"] } else { Vec::new() },
+                    "marks": marks,
                     "model": true,
                     "settings": [],
                 })
             });
-            let methods: Vec<Value> = built_in.chain(trained).collect();
+            let methods: Vec<Value> = built_in.chain([fewshot]).chain(trained).collect();
             let broken: Vec<Value> = app
                 .methods
                 .broken()
@@ -70,9 +83,4 @@ fn labels(app: &Shared) -> Vec<Value> {
             json!({ "value": value, "name": name, "colour": colour.unwrap_or_else(|| colour_of(value)) })
         })
         .collect()
-}
-
-/// The colour of a label that was given none.
-pub(super) fn colour_of(value: u16) -> String {
-    COLOURS[usize::from(value.saturating_sub(1)) % COLOURS.len()].to_owned()
 }

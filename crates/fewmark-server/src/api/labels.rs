@@ -11,10 +11,10 @@ use fewmark::image::read_labels;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::info::colour_of;
 use super::query;
 use crate::Shared;
 use crate::body;
+use crate::datastore::colour_of;
 use crate::error::Problem;
 use crate::routes::json as answer;
 use crate::segment::{load, volume_ml};

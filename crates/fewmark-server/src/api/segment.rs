@@ -35,7 +35,9 @@ struct SegmentBody {
     #[serde(default)]
     marks: MarksBody,
     slice: Option<usize>,
-    support: Option<Value>,
+    /// Ids of labelled images.
+    #[serde(default)]
+    support: Vec<String>,
 }
 
 pub(super) async fn segment(
@@ -45,16 +47,12 @@ pub(super) async fn segment(
     body: Body,
 ) -> Result<Response, Problem> {
     let body: SegmentBody = body::json(&app, body).await?;
-    if body.support.is_some() {
-        return Err(Problem::wrong(format!("the method {:?} takes no support example", body.method))
-            .hint("/api/info tells which marks a method takes"));
-    }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let client = text("x-client").filter(|client| client.len() <= LONGEST_CLIENT);
-    let SegmentBody { method, settings, marks, slice, .. } = body;
+    let SegmentBody { method, settings, marks, slice, support } = body;
     let (settings, name) = (schema::to_settings(settings)?, id.clone());
     let path = app.wait(move |app| app.datastore.image(&id)).await?.path;
-    let ask = Ask { image: path, method, settings, marks, slice };
+    let ask = Ask { image: path, method, settings, marks, slice, support, region: None };
     let wanted = app.flights.begin(client, &name);
     if text(header::ACCEPT.as_str()).is_some_and(|accept| accept.contains("text/event-stream")) {
         return Ok(stream(app.clone(), ask, wanted));
@@ -102,7 +100,11 @@ fn teller(sender: &mpsc::UnboundedSender<Event>) -> impl FnMut(Happening) + use<
                 }
                 told = Some(Instant::now());
                 let (iteration, energy) = step.energy.unzip();
-                event("progress", &json!({ "fraction": step.fraction, "iteration": iteration, "energy": energy }))
+                let (stage, fraction) = (step.stage, step.fraction);
+                event(
+                    "progress",
+                    &json!({ "stage": stage, "fraction": fraction, "iteration": iteration, "energy": energy }),
+                )
             }
             Happening::Coarse(answer) => event("coarse", &Answer::to_json(&answer)),
         };

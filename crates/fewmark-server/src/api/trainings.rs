@@ -36,11 +36,15 @@ fn network(name: &'static str) -> Result<Value, Problem> {
     defaults.remove("network");
     let summary = match Architecture::find(name, 1, 2) {
         Ok(architecture) => format!("{}; {}-D", architecture.summary(), architecture.rank() - 2),
+        Err(_) if !jobs::learns_from_labels(name) => {
+            "the encoder of few-shot segmentation: it learns from all grey images, without labels".into()
+        }
         // The one name that stands for two.
         Err(_) => "MSNet for the images of the study, 2-D or 3-D".into(),
     };
     let settings = schema::of_table("", &defaults, &|key| training::choices(name, key));
-    Ok(json!({ "name": name, "summary": summary, "settings": settings }))
+    let labels = jobs::learns_from_labels(name);
+    Ok(json!({ "name": name, "summary": summary, "labels": labels, "settings": settings }))
 }
 
 #[derive(Deserialize)]

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use fewmark::image::write_atomically;
 use serde_json::{Map, Value, json};
 
+use super::Legend;
 use crate::error::Problem;
+use crate::stamp::Stamp;
 
 const NAME: &str = "datastore_v2.json";
 /// MONAI Label's own server locks this file while it writes.
@@ -19,8 +20,8 @@ pub(super) struct Index {
     folder: PathBuf,
     /// The whole file; keys that we do not know are kept.
     content: Map<String, Value>,
-    /// When the file that was read was written, and its length: clocks of file systems are coarse.
-    read: Option<(SystemTime, u64)>,
+    /// Which file was read.
+    read: Option<Stamp>,
 }
 
 impl Index {
@@ -37,7 +38,7 @@ impl Index {
     /// Reads the file again if another program has written it. A missing file is an empty index; a broken one too, and is put aside.
     pub(super) fn reload(&mut self) {
         let path = self.path();
-        let written = stamp(&path);
+        let written = Stamp::of(&path).ok();
         if written.is_none() {
             (self.content, self.read) = (Map::new(), None);
             return;
@@ -68,7 +69,7 @@ impl Index {
         self.objects();
         let text = serde_json::to_vec_pretty(&self.content).expect("JSON values are JSON");
         write_atomically(self.path(), &text)?;
-        self.read = stamp(&self.path());
+        self.read = Stamp::of(&self.path()).ok();
         Ok(())
     }
 
@@ -90,7 +91,7 @@ impl Index {
 
     /// Notes an image and, where given, adds to what is known of it.
     pub(super) fn set_image(&mut self, id: &str, name: &str, more: Option<Map<String, Value>>) {
-        let ext = format!(".{}", super::ending(name).unwrap_or_default());
+        let ext = super::names::dotted(name);
         let object = as_object(self.objects().entry(id).or_insert_with(|| json!({})));
         object.entry("labels").or_insert_with(|| json!({}));
         let image = as_object(object.entry("image").or_insert_with(|| json!({})));
@@ -119,7 +120,7 @@ impl Index {
     }
 
     /// Names and colours of labels that were saved, by their values: those of the label that was saved last.
-    pub(super) fn legend(&mut self) -> BTreeMap<u16, (String, Option<String>)> {
+    pub(super) fn legend(&mut self) -> Legend {
         self.reload();
         let mut found: BTreeMap<u16, (u64, String, Option<String>)> = BTreeMap::new();
         let objects = self.content.get("objects").and_then(Value::as_object);
@@ -148,12 +149,6 @@ pub(super) fn legend_of(info: &Value) -> Vec<(u16, String, Option<String>)> {
     let names = info.get("label_names").or_else(|| info.get("params")?.get("label_names")).and_then(Value::as_object);
     let named = names.into_iter().flatten().filter_map(|(name, index)| Some((value(index)?, name.clone(), None)));
     listed.chain(named).collect()
-}
-
-/// Time and length of a file that is there.
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
-    let facts = fs::metadata(path).ok()?;
-    Some((facts.modified().unwrap_or(SystemTime::UNIX_EPOCH), facts.len()))
 }
 
 /// The object that a value is; one that is none becomes empty.

@@ -20,6 +20,11 @@ pub(crate) fn ending(name: &str) -> Option<&'static str> {
         .copied()
 }
 
+/// The known ending with its dot, `.nii.gz`; nothing for the name of a folder.
+pub(super) fn dotted(name: &str) -> String {
+    ending(name).map_or_else(String::new, |ending| format!(".{ending}"))
+}
+
 /// The name without its known ending.
 pub(crate) fn stem(name: &str) -> &str {
     match ending(name) {

@@ -38,6 +38,16 @@ impl State {
             Self::Failed => "failed",
         }
     }
+
+    /// As MONAI Label calls it.
+    pub(crate) fn of_task(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Stopped => "STOPPED",
+            Self::Done => "DONE",
+            Self::Failed => "ERROR",
+        }
+    }
 }
 
 /// A point of the curve: the loss before a step, and the score of the validation after it.
@@ -242,19 +252,13 @@ impl Job {
     /// As MONAI Label tells of a task; always with a line of details, which 3D Slicer shows.
     pub(crate) fn task(&self) -> Value {
         let inner = self.lock();
-        let status = match inner.state {
-            State::Running => "RUNNING",
-            State::Stopped => "STOPPED",
-            State::Done => "DONE",
-            State::Failed => "ERROR",
-        };
         let mut details = vec![format!("training {} of {}: {}", self.id, self.notes.network, inner.state.name())];
         let steps = inner.curve.iter().skip(inner.curve.len().saturating_sub(15));
         details.extend(steps.map(|p| format!("iteration {} of {}: loss {:.4}", p.iteration, inner.iterations, p.loss)));
         details.extend(inner.problem.clone());
         json!({
             "id": self.id,
-            "status": status,
+            "status": inner.state.of_task(),
             "request": self.notes.request,
             "start_ts": clock::text(self.notes.started),
             "end_ts": inner.ended.map(clock::text),

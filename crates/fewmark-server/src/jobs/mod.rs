@@ -10,18 +10,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
+use fewmark::fewshot;
 use fewmark::image::write_atomically;
 use fewmark::learn::dataset::{CaseFiles, Companion};
 use fewmark::learn::{Compute, Run};
+use fewmark::learned::Needs;
 use fewmark::training::{self, Cases, Training};
 use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::clock;
+use crate::datastore::ImageFile;
 use crate::error::Problem;
+use crate::segment::load;
 pub(crate) use job::{Job, State};
 use job::{NOTES, Notes};
 
+/// The setting that names a model to start from.
+const START: &str = "start";
 /// The longest name of a training.
 const LONGEST_NAME: usize = 80;
 
@@ -45,9 +51,15 @@ pub(crate) struct Order {
     pub(crate) request: Map<String, Value>,
 }
 
-/// The networks that learn from labels, which is what a study has.
+/// The networks that learn from labels, and after them those that learn from images alone: both are what a study has.
 pub(crate) fn networks() -> impl Iterator<Item = &'static str> {
-    training::names().filter(|name| training::companion(name) == (Companion::Labels, true))
+    let of = |labels| training::names().filter(move |name| training::companion(name) == (Companion::Labels, labels));
+    of(true).chain(of(false))
+}
+
+/// Whether one of them needs labels.
+pub(crate) fn learns_from_labels(network: &str) -> bool {
+    training::companion(network).1
 }
 
 fn busy() -> Problem {
@@ -98,7 +110,7 @@ impl Jobs {
         Job::read(path).map(Arc::new)
     }
 
-    /// Starts a training on all images that have a label of the tag.
+    /// Starts a training on all images that have a label of the tag, or on all grey ones where no labels are needed.
     ///
     /// # Errors
     /// 429 while another one runs; 404 and 422 for what cannot be trained.
@@ -111,19 +123,10 @@ impl Jobs {
         if !networks().any(|known| known == network) {
             // The registry's own sentence names the most similar one.
             training::defaults(&network)?;
-            return Err(Problem::wrong(format!("{network:?} does not learn from labels")));
+            return Err(Problem::wrong(format!("{network:?} learns from clicks, which a study does not keep")));
         }
-        let images = app.datastore.images()?;
-        let cases: Vec<CaseFiles> = images
-            .into_iter()
-            .filter_map(|image| {
-                Some(CaseFiles { with: Some(image.labels.get(&tag)?.clone()), name: image.id, image: image.path })
-            })
-            .collect();
-        if cases.is_empty() {
-            return Err(Problem::wrong(format!("no image of the study has a label {tag:?}"))
-                .hint("save labels first: a few images are enough to begin with"));
-        }
+        let settings = started(app, settings)?;
+        let cases = cases(app, &network, &settings, &tag)?;
         let started = clock::now();
         let id = self.new_id(name.as_deref(), &network, started)?;
         let training = Training::new(&network, cases, &[settings], Compute::Cpu)?;
@@ -214,6 +217,44 @@ impl Jobs {
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<Job>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Settings in which a model to start from, which clients know by its name in the study, is a file. Other files are not looked at.
+fn started(app: &App, mut settings: toml::Table) -> Result<toml::Table, Problem> {
+    let Some(start) = settings.get_mut(START) else { return Ok(settings) };
+    let Some(name) = start.as_str().filter(|name| !fewshot::START.contains(name)).map(str::to_owned) else {
+        return Ok(settings);
+    };
+    let encoder = app.methods.model(&name).filter(|model| model.description.needs == Needs::Supports);
+    let encoder = encoder.ok_or_else(|| {
+        Problem::wrong(format!("settings: {START} = {name:?}: the study has no such encoder"))
+            .hint("expected default, random, or the name of an encoder that was trained here")
+    })?;
+    *start = encoder.path.display().to_string().into();
+    Ok(settings)
+}
+
+/// What a network learns from: the images with labels of the tag, or all grey images where it needs no labels.
+fn cases(app: &App, network: &str, settings: &toml::Table, tag: &str) -> Result<Vec<CaseFiles>, Problem> {
+    let source = settings.get("episodes").and_then(|episodes| episodes.get("source")?.as_str());
+    let labelled = learns_from_labels(network) || source == Some("labels");
+    let files = |image: ImageFile| {
+        // Nobody chose the images one by one: pictures in colours, which an encoder cannot take, are no mistake.
+        if !labelled && load(app, &image.path).is_ok_and(|(_, decoded)| decoded.image.channels() > 1) {
+            app.log.line(format!("training of {network}: {} is left out, as it is not grey", image.id));
+            return None;
+        }
+        let labels = image.labels.get(tag).cloned();
+        let with = if labelled { Some(labels?) } else { None };
+        Some(CaseFiles { with, name: image.id, image: image.path })
+    };
+    let cases: Vec<CaseFiles> = app.datastore.images()?.into_iter().filter_map(files).collect();
+    match cases.is_empty() {
+        true if labelled => Err(Problem::wrong(format!("no image of the study has a label {tag:?}"))
+            .hint("save labels first: a few images are enough to begin with")),
+        true => Err(Problem::wrong("the study has no grey images to learn from")),
+        false => Ok(cases),
     }
 }
 

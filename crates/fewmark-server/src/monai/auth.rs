@@ -1,8 +1,7 @@
 //! Logging in: the password is the server's token, the user may have any name.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 
@@ -17,11 +16,10 @@ pub(super) async fn enabled(State(app): State<Shared>) -> Response {
     answer(&json!({ "enabled": app.config.token.is_some() }))
 }
 
-pub(super) async fn token(State(app): State<Shared>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+pub(super) async fn token(State(app): State<Shared>, form: Form) -> Result<Response, Problem> {
     let Some(token) = &app.config.token else {
         return Err(Problem::missing("this server asks for no token"));
     };
-    let form = Form::read(&app, &headers, body).await?;
     if form.texts.get("password").is_some_and(|given| is_token(given, token)) {
         return Ok(answer(&json!({ "access_token": token, "token_type": "bearer" })));
     }

@@ -1,8 +1,7 @@
 //! Images and labels as files.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
 use fewmark::image::{Format, read_labels};
 use fewmark::{Geometry, LabelMap};
@@ -29,8 +28,8 @@ pub(super) async fn list(State(app): State<Shared>, uri: Uri) -> Result<Response
     let List { output } = query(&uri)?;
     let found = app
         .wait(move |app| match output.as_deref() {
-            None | Some("stats" | "") => statistics_of(app),
-            Some("all") => app.datastore.as_index(),
+            None | Some("stats" | "") => Ok(statistics_of(&app.datastore.images()?)),
+            Some("all") => Ok(app.datastore.as_index(&app.datastore.images()?)),
             Some("train") => {
                 let images = app.datastore.images()?;
                 let pair = |image: &ImageFile| {
@@ -71,7 +70,12 @@ impl Which {
 pub(super) async fn image(State(app): State<Shared>, uri: Uri) -> Result<Response, Problem> {
     let which: Which = query(&uri)?;
     let (id, sum) = (which.image()?, which.check_sum);
-    let path = app.wait(move |app| Ok(app.datastore.image(&id)?.path)).await?;
+    let image = app.wait(move |app| app.datastore.image(&id)).await?;
+    if image.is_series() {
+        return Err(Problem::wrong(format!("the image {:?} is a folder of files", image.id))
+            .hint("/api/images/{id}/volume gives it as NIfTI, /datastore/dataset its files"));
+    }
+    let path = image.path;
     if let Some(sum) = sum {
         let path = path.clone();
         app.compute(move |_| check(&path, &sum)).await?;
@@ -87,18 +91,9 @@ fn check(path: &std::path::Path, sum: &str) -> Result<(), Problem> {
     if expected.eq_ignore_ascii_case(&found) { Ok(()) } else { Err(Problem::missing("the image has another checksum")) }
 }
 
-pub(super) async fn add_image(
-    State(app): State<Shared>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
+pub(super) async fn add_image(State(app): State<Shared>, uri: Uri, mut form: Form) -> Result<Response, Problem> {
     let which: Which = query(&uri)?;
-    let mut form = Form::read(&app, &headers, body).await?;
-    let params = form.object("params")?;
-    let file = form
-        .file("file")
-        .ok_or_else(|| Problem::wrong("the form has no file").hint("send the image in the field `file`"))?;
+    let (params, file) = (form.params()?, form.expect_file("file")?);
     let ending = ending(&file.name).ok_or_else(|| {
         Problem::wrong(format!("{:?}: the ending tells no known format", file.name))
             .hint("send the image under its own name")
@@ -128,20 +123,14 @@ pub(super) async fn image_info(State(app): State<Shared>, uri: Uri) -> Result<Re
 }
 
 /// The information in a form, under either of the names that it goes by.
-async fn info_of(app: &Shared, headers: &HeaderMap, body: Body) -> Result<Params, Problem> {
-    let form = Form::read(app, headers, body).await?;
+fn info_of(form: &Form) -> Result<Params, Problem> {
     let info = form.object("info")?;
-    if info.is_empty() { form.object("params") } else { Ok(info) }
+    if info.is_empty() { form.params() } else { Ok(info) }
 }
 
-pub(super) async fn set_image_info(
-    State(app): State<Shared>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
+pub(super) async fn set_image_info(State(app): State<Shared>, uri: Uri, form: Form) -> Result<Response, Problem> {
     let id = query::<Which>(&uri)?.image()?;
-    let info = info_of(&app, &headers, body).await?;
+    let info = info_of(&form)?;
     let info = app
         .wait(move |app| {
             let image = app.datastore.image(&id)?;
@@ -158,19 +147,10 @@ pub(super) async fn label(State(app): State<Shared>, uri: Uri) -> Result<Respons
     files::send(&app, &path).await
 }
 
-pub(super) async fn save_label(
-    State(app): State<Shared>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
+pub(super) async fn save_label(State(app): State<Shared>, uri: Uri, mut form: Form) -> Result<Response, Problem> {
     let which: Which = query(&uri)?;
     let (id, tag) = (which.image()?, which.tag.unwrap_or_else(|| FINAL.into()));
-    let mut form = Form::read(&app, &headers, body).await?;
-    let params = form.object("params")?;
-    let file = form
-        .file("label")
-        .ok_or_else(|| Problem::wrong("the form has no label").hint("send it in the field `label`"))?;
+    let (params, file) = (form.params()?, form.expect_file("label")?);
     app.compute(move |app| {
         let image = app.datastore.image(&id)?;
         let labels = labels_of(app, &image, &file)?;
@@ -220,14 +200,9 @@ pub(super) async fn label_info(State(app): State<Shared>, uri: Uri) -> Result<Re
     Ok(answer(&info))
 }
 
-pub(super) async fn set_label_info(
-    State(app): State<Shared>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
+pub(super) async fn set_label_info(State(app): State<Shared>, uri: Uri, form: Form) -> Result<Response, Problem> {
     let (id, tag) = query::<Which>(&uri)?.label()?;
-    let more = info_of(&app, &headers, body).await?;
+    let more = info_of(&form)?;
     let info: Map<String, Value> = app
         .wait(move |app| {
             app.datastore.label(&id, &tag)?;
@@ -237,4 +212,25 @@ pub(super) async fn set_label_info(
         })
         .await?;
     Ok(answer(&info).into_response())
+}
+
+#[derive(Deserialize)]
+struct Dataset {
+    limit_cases: Option<usize>,
+}
+
+/// The labelled part of the study as one file, for those who train elsewhere.
+pub(super) async fn dataset(State(app): State<Shared>, uri: Uri) -> Result<Response, Problem> {
+    let Dataset { limit_cases } = query(&uri)?;
+    if limit_cases == Some(0) {
+        return Err(Problem::wrong("limit_cases = 0: expected a number of images from 1 on, or none for all"));
+    }
+    let (file, length) = app
+        .wait(move |app| {
+            let file = app.datastore.packed(limit_cases.unwrap_or(usize::MAX))?;
+            let length = file.metadata().map_err(|e| Problem::io("read", "the data set", e))?.len();
+            Ok((file, length))
+        })
+        .await?;
+    Ok(files::stream(file, length, "dataset.zip", "application/zip"))
 }

@@ -1,5 +1,6 @@
 //! Files sent as they are.
 
+use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -7,24 +8,27 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 
-use crate::app::App;
+use crate::Shared;
 use crate::datastore::name_of;
 use crate::error::Problem;
-use std::sync::Arc;
 
 /// How much of a file is read at a time.
 const CHUNK: usize = 1 << 20;
 
 /// A file under its own name. The clients take its kind from that name, and want its length.
-pub(super) async fn send(app: &Arc<App>, path: &Path) -> Result<Response, Problem> {
+pub(super) async fn send(app: &Shared, path: &Path) -> Result<Response, Problem> {
     let (name, path) = (name_of(path), path.to_owned());
-    let (file, length) = app
-        .wait(move |_| {
-            let file = std::fs::File::open(&path).map_err(|e| Problem::io("read", &path, e))?;
-            let length = file.metadata().map_err(|e| Problem::io("read", &path, e))?.len();
-            Ok((file, length))
-        })
-        .await?;
+    let open = move |_: &Shared| {
+        let file = File::open(&path).map_err(|e| Problem::io("read", &path, e))?;
+        let length = file.metadata().map_err(|e| Problem::io("read", &path, e))?.len();
+        Ok((file, length))
+    };
+    let (file, length) = app.wait(open).await?;
+    Ok(stream(file, length, &name, "application/octet-stream"))
+}
+
+/// So many bytes of a file that is open, under a name.
+pub(super) fn stream(file: File, length: u64, name: &str, kind: &'static str) -> Response {
     let chunks = futures_util::stream::unfold(Some(file), |file| async move {
         let mut file = file?;
         let read = tokio::task::spawn_blocking(move || {
@@ -42,10 +46,10 @@ pub(super) async fn send(app: &Arc<App>, path: &Path) -> Result<Response, Proble
     });
     let mut response = Response::new(Body::from_stream(chunks));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CONTENT_LENGTH, length.into());
-    headers.insert(header::CONTENT_DISPOSITION, disposition(&name));
-    Ok(response)
+    headers.insert(header::CONTENT_DISPOSITION, disposition(name));
+    response
 }
 
 /// `attachment` with the name; characters that a header cannot hold become `_` in the plain form.

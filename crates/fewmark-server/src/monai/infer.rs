@@ -4,32 +4,24 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use fewmark::LabelMap;
-use fewmark::image::{Format, encode, read_labels};
+use fewmark::image::{Format, encode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Params;
-use super::info::{Gives, Offer, knobs, names, offer};
-use super::train::as_number;
+use super::ask::ask;
+use super::info::{Gives, Offer, names, offer};
 use crate::Shared;
 use crate::api::query;
 use crate::body::{Form, FormFile};
-use crate::datastore::ImageFile;
+use crate::datastore::{ImageFile, ORIGINAL};
 use crate::error::Problem;
 use crate::flight::{Waiting, Wanted};
 use crate::routes::json as answer;
-use crate::schema;
-use crate::segment::{Answer, Ask, MarksBody, segment, thinned};
-
-/// Points that scribbles of one kind are thinned to.
-const POINTS_OF_SCRIBBLES: usize = 64;
-/// The ids of scribbles where the client names none.
-const SCRIBBLE_IDS: [(&str, u16); 2] = [("background_scribbles", 2), ("foreground_scribbles", 3)];
+use crate::segment::{Answer, segment};
 
 #[derive(Deserialize)]
 struct Which {
@@ -51,12 +43,10 @@ pub(super) async fn infer(
     State(app): State<Shared>,
     Path(model): Path<String>,
     uri: Uri,
-    headers: HeaderMap,
-    body: Body,
+    mut form: Form,
 ) -> Result<Response, Problem> {
     let which: Which = query(&uri)?;
-    let mut form = Form::read(&app, &headers, body).await?;
-    let params = form.object("params")?;
+    let params = form.params()?;
     let output = Output::named(which.output.as_deref().unwrap_or("all"))?;
     let label = form.file("label");
     let upload = form.file("file");
@@ -67,7 +57,7 @@ pub(super) async fn infer(
             let offer = offer(app, &model)?;
             let subject = subject(app, &which, upload)?;
             let begun = Instant::now();
-            let ask = ask(&offer, &subject, &params, label.as_ref())?;
+            let ask = ask(&offer, subject.path.clone(), &params, label.as_ref())?;
             let found = segment(app, &ask, &wanted, false, &mut |_| {})?;
             let solved = begun.elapsed().as_secs_f64();
             finish(app, &offer, &subject, params, &found, solved)
@@ -92,81 +82,39 @@ fn subject(app: &Shared, which: &Which, upload: Option<FormFile>) -> Result<Subj
     Ok(Subject { path: entry.path.clone(), entry: Some(entry), _upload: None })
 }
 
-/// The request in our own terms.
-fn ask(offer: &Offer, subject: &Subject, params: &Params, label: Option<&FormFile>) -> Result<Ask, Problem> {
-    let marks = match offer.gives {
-        Gives::Clicks => clicks(params)?,
-        Gives::Scribbles => scribbles(params, label)?,
-        Gives::Nothing => MarksBody::default(),
+/// The names of the labels that were found, and their values.
+pub(super) fn label_names(app: &Shared, offer: &Offer, params: &Params, found: &Answer) -> Params {
+    let text = |key: &str| params.get(key).and_then(Value::as_str);
+    let named = match offer.gives {
+        Gives::Clicks => text("label"),
+        Gives::Scribbles => text("label").or(text("selected_label_name")).or(Some("object")),
+        Gives::Supports | Gives::Nothing => None,
     };
-    let slice = if offer.flat { Some(slice_of(params, &marks)?) } else { None };
-    let known = knobs(&offer.method);
-    let given = params.iter().filter(|(key, _)| known.contains_key(*key));
-    let settings = schema::to_settings(given.map(|(key, value)| (key.clone(), as_number(value))).collect())?;
-    Ok(Ask { image: subject.path.clone(), method: offer.method.clone(), settings, marks, slice })
-}
-
-/// The slice that is meant: the one that is named, or the one that all clicks lie in.
-fn slice_of(params: &Params, marks: &MarksBody) -> Result<usize, Problem> {
-    if let Some(slice) = params.get("slice").filter(|slice| !slice.is_null()) {
-        let whole = as_number(slice).as_u64().and_then(|k| usize::try_from(k).ok());
-        return whole.ok_or_else(|| Problem::wrong(format!("slice = {slice}: expected a whole number from 0 on")));
+    let codes = found.labels.present();
+    match named {
+        Some(name) => Map::from_iter([(name.to_owned(), 1.into())]),
+        None if found.legend.is_empty() => names(app, if codes.is_empty() { &[1] } else { &codes }),
+        None => found
+            .legend
+            .iter()
+            .filter(|(code, _)| codes.contains(code))
+            .map(|(code, (name, _))| (name.clone(), (*code).into()))
+            .collect(),
     }
-    let first = marks.foreground.first().map_or(0.0, |click| click[2]);
-    Ok(first.max(0.0).round() as usize)
 }
 
-/// Clicks as deepgrow sends them, or those of deepedit: a list for each label, of which the current one is the object.
-fn clicks(params: &Params) -> Result<MarksBody, Problem> {
-    let mut marks = MarksBody { background: points(params, "background")?, ..MarksBody::default() };
-    marks.foreground = points(params, "foreground")?;
-    let current = params.get("label").and_then(Value::as_str);
-    if let Some(current) = current.filter(|_| !params.contains_key("foreground")) {
-        marks.foreground = points(params, current)?;
-    }
-    Ok(marks)
-}
-
-/// A list of voxels; those of a picture may have two coordinates.
-fn points(params: &Params, key: &str) -> Result<Vec<[f64; 3]>, Problem> {
-    let wrong = || Problem::wrong(format!("params: {key}: expected a list of voxels such as [[10, 20, 5]]"));
-    let list = match params.get(key) {
-        None | Some(Value::Null) => return Ok(Vec::new()),
-        // Some clients send lists as text.
-        Some(Value::String(text)) => serde_json::from_str::<Value>(text).map_err(|_| wrong())?,
-        Some(list) => list.clone(),
-    };
-    let point = |value: &Value| -> Option<[f64; 3]> {
-        let numbers: Vec<f64> = value.as_array()?.iter().map(Value::as_f64).collect::<Option<_>>()?;
-        match numbers[..] {
-            [x, y] => Some([x, y, 0.0]),
-            [x, y, z] => Some([x, y, z]),
-            _ => None,
-        }
-    };
-    list.as_array().and_then(|list| list.iter().map(point).collect()).ok_or_else(wrong)
-}
-
-/// Scribbles, which come as labels of the image's grid with ids that go by names.
-fn scribbles(params: &Params, label: Option<&FormFile>) -> Result<MarksBody, Problem> {
-    let file = label
-        .ok_or_else(|| Problem::wrong("the form has no scribbles").hint("send them as labels in the field `label`"))?;
-    let map = read_labels(file.file.path()).map_err(|e| Problem::from(e).of_upload(file.file.path(), &file.name))?;
-    let list = params.get("label_info").and_then(Value::as_array);
-    let id = |(name, usual): (&str, u16)| -> u16 {
-        let entry = list.into_iter().flatten().find(|entry| entry.get("name").and_then(Value::as_str) == Some(name));
-        entry.and_then(|entry| u16::try_from(entry.get("id")?.as_u64()?).ok()).unwrap_or(usual)
-    };
-    let [background, foreground] = SCRIBBLE_IDS.map(|scribble| voxels(&map, id(scribble)));
-    Ok(MarksBody { foreground, background, ..MarksBody::default() })
-}
-
-/// Some of the voxels that have a label, evenly among them.
-fn voxels(map: &LabelMap, label: u16) -> Vec<[f64; 3]> {
-    let grid = map.geometry().grid();
-    let found = map.labels().iter().enumerate().filter(|(_, found)| **found == label);
-    let all: Vec<[f64; 3]> = found.map(|(at, _)| grid.voxel(at).map(|c| c as f64)).collect();
-    thinned(&all, POINTS_OF_SCRIBBLES)
+/// Keeps what a model found as a label of the image.
+pub(super) fn save(
+    app: &Shared,
+    offer: &Offer,
+    image: &ImageFile,
+    tag: &str,
+    found: &Answer,
+    names: &Params,
+) -> Result<(), Problem> {
+    let params = Map::from_iter([("label_names".to_owned(), names.clone().into())]);
+    let info = Map::from_iter([("model".to_owned(), offer.name.clone().into()), ("params".to_owned(), params.into())]);
+    app.datastore.save_label(image, tag, &found.labels, info)
 }
 
 /// The mask as a file, and what is said about it.
@@ -193,24 +141,15 @@ fn finish(
             .hint("endings that can be written: .nrrd .nii.gz .nii .mha .tif .png .npy"));
     }
     let file = encode(&name, &found.labels.to_image())?;
-    let codes = found.labels.present();
-    let names = match params.get("label").and_then(Value::as_str) {
-        Some(label) if offer.gives != Gives::Nothing => Map::from_iter([(label.to_owned(), 1.into())]),
-        _ if offer.gives == Gives::Scribbles => {
-            let selected = params.get("selected_label_name").and_then(Value::as_str).unwrap_or("object");
-            Map::from_iter([(selected.to_owned(), 1.into())])
-        }
-        _ => names(app, if codes.is_empty() { &[1] } else { &codes }),
-    };
+    let names = label_names(app, offer, &params, found);
     let mut told = Map::from_iter([
         ("label_names".to_owned(), Value::from(names.clone())),
         ("centroids".to_owned(), json!({})),
         ("model".to_owned(), offer.name.clone().into()),
     ]);
     if let (Some(entry), Some(true)) = (&subject.entry, params.get("save_label").and_then(Value::as_bool)) {
-        let tag = params.get("label_tag").and_then(Value::as_str).unwrap_or("original");
-        let info = json!({ "model": offer.name, "params": { "label_names": names } });
-        app.datastore.save_label(entry, tag, &found.labels, info.as_object().cloned().unwrap_or_default())?;
+        let tag = params.get("label_tag").and_then(Value::as_str).unwrap_or(ORIGINAL);
+        save(app, offer, entry, tag, found, &names)?;
         told.insert("label".into(), entry.id.clone().into());
         told.insert("tag".into(), tag.into());
     }

@@ -2,16 +2,17 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use fewmark::learned::Needs;
 use fewmark::registry::{self, METHODS};
 use serde_json::{Map, Value, json};
 
 use crate::Shared;
 use crate::active::{Strategy, newest_model};
 use crate::app::App;
-use crate::datastore::FINAL;
+use crate::datastore::{FINAL, ImageFile};
 use crate::error::Problem;
 use crate::jobs;
-use crate::methods::Model;
+use crate::methods::{FEWSHOT, FEWSHOT_SUMMARY, Model};
 use crate::routes::json as answer;
 
 /// What is added to the name of a method for volumes to have it segment the slice that is clicked.
@@ -20,6 +21,8 @@ const OF_SLICE: &str = "-slice";
 const SCRIBBLES: (&str, &str) = ("tv-scribbles", "tv");
 /// Settings that a viewer shows, where a method has them: the ones that a person turns.
 const KNOBS: [&str; 6] = ["mu", "theta", "lambda", "compactness", "close", "fill_holes"];
+/// What stands in the list of labelled images for those that were saved last.
+pub(super) const LAST_LABELLED: &str = "(last labelled)";
 /// What a training is asked for.
 pub(super) const TRAINER_KNOBS: [&str; 3] = ["iterations", "learning_rate", "seed"];
 
@@ -28,6 +31,8 @@ pub(super) const TRAINER_KNOBS: [&str; 3] = ["iterations", "learning_rate", "see
 pub(super) enum Gives {
     Clicks,
     Scribbles,
+    /// Labelled images of the study
+    Supports,
     Nothing,
 }
 
@@ -64,13 +69,23 @@ pub(super) fn offers(app: &App) -> Vec<Offer> {
             offers.push(offer(SCRIBBLES.0.into(), Gives::Scribbles, false, "; from scribbles"));
         }
     }
-    offers.extend(app.methods.models().iter().map(|model| Offer {
-        name: model.name.clone(),
-        method: model.name.clone(),
-        gives: if model.description.needs_marks { Gives::Clicks } else { Gives::Nothing },
+    let known: Vec<u16> = app.datastore.legend().into_keys().collect();
+    offers.push(Offer {
+        name: FEWSHOT.into(),
+        method: FEWSHOT.into(),
+        gives: Gives::Supports,
         flat: false,
-        description: summary(model),
-        codes: model.description.codes.clone(),
+        description: FEWSHOT_SUMMARY.into(),
+        codes: known.clone(),
+    });
+    offers.extend(app.methods.models().iter().map(|model| {
+        let (gives, codes) = match model.description.needs {
+            Needs::Marks => (Gives::Clicks, model.description.codes.clone()),
+            Needs::Supports => (Gives::Supports, known.clone()),
+            Needs::Nothing => (Gives::Nothing, model.description.codes.clone()),
+        };
+        let (name, description) = (model.name.clone(), summary(model));
+        Offer { method: name.clone(), name, gives, flat: false, description, codes }
     }));
     offers
 }
@@ -96,7 +111,11 @@ pub(super) fn offer(app: &App, name: &str) -> Result<Offer, Problem> {
 pub(crate) fn summary(model: &Model) -> String {
     let training = &model.description.training;
     let (network, cases) = (&model.description.network, training.cases.len());
-    format!("{network}, trained on {cases} images in {} iterations", training.iterations)
+    let trained = format!("trained on {cases} images in {} iterations", training.iterations);
+    match model.description.needs {
+        Needs::Supports => format!("{FEWSHOT_SUMMARY}; its encoder was {trained}"),
+        Needs::Marks | Needs::Nothing => format!("{network}, {trained}"),
+    }
 }
 
 /// The settings of a method that viewers show.
@@ -123,20 +142,28 @@ pub(super) async fn info(State(app): State<Shared>) -> Result<Response, Problem>
 }
 
 fn body(app: &App) -> Result<Value, Problem> {
+    let images = app.datastore.images()?;
+    let labelled = images.iter().filter(|image| image.labels.contains_key(FINAL)).map(|image| image.id.as_str());
+    // A list becomes a combo box, whose first entry is sent if nobody chooses.
+    let supports: Vec<&str> = std::iter::once(LAST_LABELLED).chain(labelled).collect();
     let models: Map<String, Value> = offers(app)
         .into_iter()
         .map(|offer| {
             let kind = match offer.gives {
                 Gives::Clicks => "deepgrow",
                 Gives::Scribbles => "scribbles",
-                Gives::Nothing => "segmentation",
+                Gives::Supports | Gives::Nothing => "segmentation",
             };
+            let mut config = knobs(&offer.method);
+            if offer.gives == Gives::Supports {
+                config.insert("support".into(), json!(supports));
+            }
             let model = json!({
                 "type": kind,
                 "labels": names(app, &offer.codes),
                 "dimension": if offer.flat { 2 } else { 3 },
                 "description": offer.description,
-                "config": knobs(&offer.method),
+                "config": config,
             });
             (offer.name, model)
         })
@@ -144,7 +171,10 @@ fn body(app: &App) -> Result<Value, Problem> {
     let trainers: Map<String, Value> = jobs::networks()
         .map(|name| {
             let trainer = json!({
-                "description": format!("{name}, trained on the images that have a final label"),
+                "description": match jobs::learns_from_labels(name) {
+                    true => format!("{name}, trained on the images that have a final label"),
+                    false => "the encoder of few-shot segmentation, trained on all grey images, without labels".into(),
+                },
                 "config": trainer_knobs(name),
                 "labels": {},
             });
@@ -173,7 +203,7 @@ fn body(app: &App) -> Result<Value, Problem> {
         "strategies": strategies,
         "scoring": { super::scoring::DICE: { "description": "Dice and surface distances of the label original against final" } },
         "train_stats": statistics,
-        "datastore": statistics_of(app)?,
+        "datastore": statistics_of(&images),
     }))
 }
 
@@ -186,13 +216,12 @@ fn trainer_knobs(name: &str) -> Value {
 }
 
 /// How far the study is.
-pub(super) fn statistics_of(app: &App) -> Result<Value, Problem> {
-    let images = app.datastore.images()?;
+pub(super) fn statistics_of(images: &[ImageFile]) -> Value {
     let mut tags: Map<String, Value> = Map::new();
     for tag in images.iter().flat_map(|image| image.labels.keys()) {
         let count = tags.get(tag).and_then(Value::as_u64).unwrap_or(0);
         tags.insert(tag.clone(), (count + 1).into());
     }
     let completed = images.iter().filter(|image| image.labels.contains_key(FINAL)).count();
-    Ok(json!({ "total": images.len(), "completed": completed, "label_tags": tags }))
+    json!({ "total": images.len(), "completed": completed, "label_tags": tags })
 }

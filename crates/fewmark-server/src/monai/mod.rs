@@ -4,7 +4,9 @@
 //! with and without it, at once.
 
 mod active;
+mod ask;
 mod auth;
+mod batch;
 mod datastore;
 mod files;
 mod infer;
@@ -28,10 +30,12 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/activelearning/{strategy}", post(active::next))
         .route("/datastore/image", datastore_image())
         .route("/datastore/image/info", get(datastore::image_info).put(datastore::set_image_info))
+        .route("/datastore/dataset", get(datastore::dataset))
         .route("/datastore/label", get(datastore::label).put(datastore::save_label).delete(datastore::remove_label))
         .route("/datastore/label/info", get(datastore::label_info).put(datastore::set_label_info))
         .route("/datastore/updatelabelinfo", put(datastore::set_label_info))
         .route("/train/{model}", post(train::start))
+        .route("/batch/infer/{model}", post(batch::start))
         .route("/scoring/{method}", post(scoring::score))
         .route("/session/{id}", get(session::one).delete(session::close))
         .route("/model/{model}", get(models::weights))
@@ -42,6 +46,7 @@ pub(crate) fn routes() -> Router<Shared> {
         ("/info", get(info::info)),
         ("/datastore", get(datastore::list).put(datastore::add_image).delete(datastore::remove_image)),
         ("/train", get(train::status).post(train::start_all).delete(train::stop)),
+        ("/batch/infer", get(batch::status).delete(batch::stop)),
         ("/session", put(session::open)),
         ("/logs", get(logs::logs)),
         ("/auth", get(auth::enabled)),

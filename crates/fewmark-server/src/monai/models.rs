@@ -29,7 +29,7 @@ pub(super) async fn info(State(app): State<Shared>, Path(name): Path<String>) ->
         .wait(move |_| {
             let bytes = std::fs::read(&model.path).map_err(|e| Problem::io("read", &model.path, e))?;
             let checksum = format!("SHA256:{}", crate::random::hex(&Sha256::digest(bytes)));
-            Ok(json!({ "checksum": checksum, "modified_time": crate::clock::seconds(model.changed) }))
+            Ok(json!({ "checksum": checksum, "modified_time": crate::clock::seconds(model.stamp.modified) }))
         })
         .await?;
     Ok(answer(&found))

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::Shared;
 use crate::clock;
-use crate::datastore::FINAL;
+use crate::datastore::{FINAL, ORIGINAL};
 use crate::error::Problem;
 use crate::routes::json as answer;
 use crate::scores::scores;
@@ -25,9 +25,8 @@ pub(super) async fn score(State(app): State<Shared>, Path(method): Path<String>)
     let found: BTreeMap<String, Value> = app
         .compute(|app| {
             let images = app.datastore.images()?;
-            let both = images
-                .iter()
-                .filter_map(|image| Some((image, image.labels.get("original")?, image.labels.get(FINAL)?)));
+            let both =
+                images.iter().filter_map(|image| Some((image, image.labels.get(ORIGINAL)?, image.labels.get(FINAL)?)));
             both.map(|(image, made, saved)| Ok((image.id.clone(), scores(made, saved)?.into()))).collect()
         })
         .await?;

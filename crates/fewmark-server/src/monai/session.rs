@@ -1,8 +1,7 @@
 //! Images that a viewer has and the study has not.
 
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Uri};
+use axum::http::Uri;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
@@ -20,21 +19,15 @@ struct Open {
     expiry: Option<u64>,
 }
 
-pub(super) async fn open(
-    State(app): State<Shared>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
+pub(super) async fn open(State(app): State<Shared>, uri: Uri, form: Form) -> Result<Response, Problem> {
     let Open { uncompress, expiry } = query(&uri)?;
     if is_on(uncompress.as_deref()) {
         return Err(
             Problem::wrong("archives are not unpacked").hint("send the files one by one, in fields called `files`")
         );
     }
-    let form = Form::read(&app, &headers, body).await?;
     let files = form.files.into_iter().map(|file| (file.name, file.file)).collect();
-    let session = app.wait(move |app| app.sessions.open(files, expiry.unwrap_or(0))).await?;
+    let session = app.compute(move |app| app.sessions.open(app, files, expiry.unwrap_or(0))).await?;
     Ok(answer(&json!({ "session_id": session.id, "session_info": session.to_json() })))
 }
 

@@ -94,9 +94,26 @@ def drive(url, studies, spare, token):
         back = client.download_label(name, "final")
         check(f"download_label {name}", geometry(back) == geometry(image), "geometry to the bit")
 
+    names = [image.name.removesuffix(".nii.gz") for image in sorted(studies.glob("*.nii.gz"))]
+    if len(names) > 1:
+        shown, asked = names[0], names[1]
+        config = client.info()["models"]["fewshot"]["config"]["support"]
+        check("fewshot is offered with what is labelled", shown in config, ", ".join(config))
+        begun = time.time()
+        file, said = client.infer("fewshot", asked, {"support": shown, "result_extension": ".nii.gz"})
+        same = geometry(file) == geometry(studies / f"{asked}.nii.gz")
+        check(f"infer fewshot {asked} by {shown}", same and set(said["label_names"]) <= {"organ"},
+              f"{int(sitk.GetArrayViewFromImage(sitk.ReadImage(file)).sum())} voxels, {time.time() - begun:.2f} s, geometry to the bit: {same}")
+
     everything = client.datastore()
     check("datastore", all("final" in o["labels"] for o in everything["objects"].values()), f"{len(everything['objects'])} images")
 
+    try:
+        (spare / "notes.nii.gz").write_bytes(b"this is no image")
+        client.create_session(str(spare / "notes.nii.gz"))
+        check("create_session with no image is refused", False)
+    except Exception as error:
+        check("create_session with no image is refused", "422" in str(error))
     local = spare / "local volume.nii.gz"
     shutil.copy(sorted(studies.glob("*.nii.gz"))[0], local)
     session = client.create_session(str(local))["session_id"]

@@ -180,6 +180,14 @@ fn every_route_answers_as_it_is_described() {
     // MONAI Label's own.
     let params = json!({ "foreground": [MIDDLE] }).to_string();
     see("/infer/{model}", "post", server.form("POST", "/infer/tv?image=ball", &[Part::Text("params", &params)]), 200);
+    let order = json!({ "save_label": false, "max_batch_size": 1 });
+    let path = "/batch/infer/short?run_sync=true";
+    see("/batch/infer/{model}", "post", server.json("POST", path, &order), 200);
+    for path in ["/batch/infer", "/batch/infer/"] {
+        see(path, "get", server.get(path), 200);
+        see(path, "delete", server.send("DELETE", path, &[], b""), 200);
+    }
+    see("/datastore/dataset", "get", server.get("/datastore/dataset?limit_cases=1"), 200);
     see("/scoring/{method}", "post", server.json("POST", "/scoring/dice", &json!({})), 200);
     for (path, id) in [("/datastore", "a"), ("/datastore/", "b"), ("/datastore/image", "c")] {
         let parts = [Part::File("file", "x.nii.gz", &bytes)];

@@ -25,7 +25,7 @@ fn at_least_sixty_kinds() {
     let long_id = format!("/api/images/{long}");
     let big = vec![0u8; (1 << 20) + 1];
     let bomb = bomb();
-    let nested = format!("{{\"method\":\"tv\",\"support\":{}", "[".repeat(100_000));
+    let nested = format!("{{\"method\":\"tv\",\"settings\":{{\"mu\":{}", "[".repeat(100_000));
     let many: Vec<[u32; 3]> = (0..10_001).map(|_| [1, 1, 1]).collect();
     let many = json!({ "method": "tv", "marks": { "foreground": many } }).to_string();
     let overflow = json!({ "runs": [1, u64::MAX, 1, 20161] }).to_string();
@@ -39,6 +39,12 @@ fn at_least_sixty_kinds() {
         params(r#"{"foreground":[[20,18,7]],"slice":"x"}"#),
         params(r#"{"foreground":[[20,18,7]],"mu":"much"}"#),
     );
+    let (short_box, empty_box, far_box) = (
+        params(r#"{"foreground":[[20,18,7]],"roi":[1,2,3]}"#),
+        params(r#"{"foreground":[[20,18,7]],"roi":[4,4,0,36,0,14]}"#),
+        params(r#"{"foreground":[[20,18,7]],"roi":[40,50,0,36,0,14]}"#),
+    );
+    let session = form(&[Part::File("files", "x.nii.gz", b"this is no image")]);
     let traversal = params(r#"{"foreground":[[20,18,7]],"result_extension":"/../../x.nii.gz"}"#);
     let tag = params(r#"{"foreground":[[20,18,7]],"save_label":true,"label_tag":"../../x"}"#);
     let no_image = form(&[Part::File("file", "x.nii.gz", b"this is no image")]);
@@ -153,6 +159,10 @@ fn at_least_sixty_kinds() {
             br#"{"method":"tv","support":{"image":"cube"},"marks":{"foreground":[[20,18,7]]}}"#,
             422,
         ),
+        ("POST", SEGMENT, JSON, br#"{"method":"tv","support":["cube"],"marks":{"foreground":[[20,18,7]]}}"#, 422),
+        ("POST", SEGMENT, JSON, br#"{"method":"fewshot"}"#, 422),
+        ("POST", SEGMENT, JSON, br#"{"method":"fewshot","support":["../cube"]}"#, 404),
+        ("POST", SEGMENT, JSON, br#"{"method":"fewshot","support":["cube"]}"#, 422),
         ("POST", "/api/images/none/segment", JSON, br#"{"method":"tv"}"#, 404),
         // Labels.
         ("PUT", "/api/images/ball/labels/final", JSON, br#"{"runs":[0,5]}"#, 422),
@@ -196,12 +206,23 @@ fn at_least_sixty_kinds() {
         ("POST", "/infer/tv-slice?image=ball", multipart, &bad_slice, 422),
         ("POST", "/infer/tv?image=ball", multipart, &knob, 422),
         ("POST", "/infer/tv-scribbles?image=ball", multipart, &no_clicks, 422),
+        ("POST", "/infer/tv?image=ball", multipart, &short_box, 422),
+        ("POST", "/infer/tv?image=ball", multipart, &empty_box, 422),
+        ("POST", "/infer/tv?image=ball", multipart, &far_box, 422),
+        ("POST", "/infer/fewshot?image=ball", multipart, &no_clicks, 422),
+        ("POST", "/batch/infer/tv", JSON, b"{}", 422),
+        ("POST", "/batch/infer/none", JSON, b"{}", 404),
+        ("POST", "/batch/infer/fewshot?images=some", JSON, b"{}", 422),
+        ("POST", "/batch/infer/fewshot", JSON, b"[1]", 422),
+        ("GET", "/batch/infer/", &[], b"", 404),
+        ("GET", "/datastore/dataset?limit_cases=-1", &[], b"", 422),
         ("POST", "/infer/tv?image=ball", multipart, no_end, 400),
         ("POST", "/infer/tv?image=ball", multipart, b"no form", 400),
         ("POST", "/infer/tv?image=ball", multipart, &fields, 422),
         ("POST", "/infer/tv?image=ball", &[("content-type", "multipart/form-data")], b"", 400),
         ("POST", "/infer/tv?session_id=x", multipart, &no_clicks, 404),
         ("PUT", "/session/", multipart, &no_label, 422),
+        ("PUT", "/session/", multipart, &session, 422),
         ("PUT", "/datastore/?image=x", multipart, &no_image, 422),
         ("PUT", "/datastore/?image=x", multipart, &no_ending, 422),
         ("PUT", "/datastore/?image=../x", multipart, &elsewhere, 422),

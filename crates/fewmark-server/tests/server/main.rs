@@ -4,6 +4,8 @@
 
 mod api;
 mod bad_requests;
+mod batch;
 mod faults;
+mod fewshot;
 mod slicer;
 mod support;
