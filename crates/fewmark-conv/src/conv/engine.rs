@@ -66,17 +66,17 @@ impl<'a, X: Source, F: Finish> Pass<'a, X, F> {
     /// Fills `sink`, `[batch, groups * sinks, z, y, x]`.
     pub(crate) fn run(&self, sink: &mut [f32]) {
         let c = self.correlation;
-        let parts = || c.parts.iter().map(|part| PartWeights::new(c, part, self.weights)).collect::<Vec<_>>();
-        match self.recipe.division {
-            Division::Bands { planes, rows } => {
-                let pairs = self.recipe.row_pairs.then(|| RowPairs::suiting(c, self.recipe.level.lanes())).flatten();
-                match pairs {
-                    Some(pairs) => self.run_row_pairs(&pairs, sink, planes, rows),
-                    None => self.run_bands(&parts(), sink, planes, rows),
-                }
-            }
-            Division::Channels => self.run_channels(&parts(), sink),
+        if let (Division::Bands { planes, rows }, true) = (self.recipe.division, self.recipe.row_pairs)
+            && let Some(pairs) = RowPairs::suiting(c, self.recipe.level.lanes())
+        {
+            return self.run_row_pairs(&pairs, sink, planes, rows);
         }
+        let parts: Vec<_> = c.parts.iter().map(|part| PartWeights::new(c, part, self.weights)).collect();
+        match self.recipe.division {
+            Division::Bands { planes, rows } => self.run_bands(&parts, sink, planes, rows),
+            Division::Channels => self.run_channels(&parts, sink),
+        }
+        parts.into_iter().for_each(PartWeights::recycle);
     }
 
     fn run_bands(&self, parts: &[PartWeights<'_>], sink: &mut [f32], planes: usize, rows: usize) {
@@ -110,6 +110,7 @@ impl<'a, X: Source, F: Finish> Pass<'a, X, F> {
             });
             level.run(Finishing { finish: &self.finish, results: &mut results });
         });
+        memory::give(weights);
     }
 
     /// The jobs of bands of that many planes and rows, each with its place and room for its results.

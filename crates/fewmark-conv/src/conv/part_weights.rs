@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::correlation::{Correlation, Part};
 use super::staging::Staged;
+use crate::memory;
 
 /// Fewest taps for which a channel is worth a segment of its own; below, one segment holds all channels.
 const SEGMENT_TAPS: usize = 4;
@@ -37,7 +38,7 @@ impl<'a> PartWeights<'a> {
             let (sink, source) = (c.sink_stride, c.source_stride);
             return Self { part, values: Cow::Borrowed(weights), group: c.group_weights(), sink, source };
         }
-        let mut values = vec![0.0; c.groups * c.sinks * c.sources * taps];
+        let mut values = memory::take(c.groups * c.sinks * c.sources * taps);
         let row = c.sources * taps;
         values.par_chunks_mut((GATHERED * row).max(1)).enumerate().for_each(|(chunk, rows)| {
             for first in (0..c.sources).step_by(SOURCES) {
@@ -53,6 +54,13 @@ impl<'a> PartWeights<'a> {
             }
         });
         Self { part, values: Cow::Owned(values), group: c.sinks * row, sink: row, source: taps }
+    }
+
+    /// Gives back the memory of gathered weights.
+    pub(crate) fn recycle(self) {
+        if let Cow::Owned(values) = self.values {
+            memory::give(values);
+        }
     }
 
     /// The weights from a sink of a group on.

@@ -19,6 +19,7 @@ use super::compute::{Block, Place, sweep_tile};
 use super::correlation::{Correlation, Tap};
 use super::staging::{Source, Staged};
 use super::tile::{self, Factors, Left};
+use crate::memory;
 
 /// Products of a pair of rows.
 const PRODUCTS: usize = 4;
@@ -98,7 +99,7 @@ impl RowPairs {
     /// The weights of the products, `[group][sink][product][source][column]`.
     pub(super) fn weights(&self, c: &Correlation, weights: &[f32]) -> Vec<f32> {
         let len = c.sources * self.columns.len();
-        let mut products = vec![0.0; c.groups * c.sinks * PRODUCTS * len];
+        let mut products = memory::take(c.groups * c.sinks * PRODUCTS * len);
         products.par_chunks_mut(PRODUCTS * len).enumerate().for_each(|(row, products)| {
             let from = row / c.sinks * c.group_weights() + row % c.sinks * c.sink_stride;
             for (t, column) in self.columns.iter().enumerate() {
