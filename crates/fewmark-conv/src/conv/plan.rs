@@ -118,9 +118,13 @@ pub(crate) fn bands(correlation: &Correlation) -> Division {
     let band_rows = (least..=rows).rev().find(|&r| fits(1, r)).unwrap_or(least);
     if band_rows < rows {
         // As many jobs as several cores can share without one waiting for the other, all of about the same size.
+        // Fewer, larger ones where these still nearly fit: each of them reads all weights.
         let bands = rows.div_ceil(band_rows);
-        let even = (bands..bands + JOBS).find(|bands| (images * planes * bands).is_multiple_of(JOBS)).unwrap_or(bands);
-        return Division::Bands { planes: 1, rows: rows.div_ceil(even).max(least) };
+        let even = |bands: &usize| (images * planes * bands).is_multiple_of(JOBS);
+        let fewer = (1..=bands).rev().find(even).map(|bands| rows.div_ceil(bands));
+        let more = || rows.div_ceil((bands..bands + JOBS).find(even).unwrap_or(bands));
+        let rows = fewer.filter(|&rows| samples(1, rows) <= BAND_SAMPLES / 3 * 4).unwrap_or_else(more);
+        return Division::Bands { planes: 1, rows: rows.max(least) };
     }
     let band_planes = (1..=planes).rev().find(|&p| fits(p, rows)).unwrap_or(1);
     Division::Bands { planes: band_planes, rows }
