@@ -81,7 +81,7 @@ pub fn column(method: &'static str, cases: &[Case], fixed: &toml::Table, axes: &
     })
 }
 
-/// What [`column`] chooses, and its Dice on the images that it is chosen on.
+/// What [`column()`] chooses, and its Dice on the images that it is chosen on.
 ///
 /// # Errors
 /// As [`fewmark::Method::segment`].
