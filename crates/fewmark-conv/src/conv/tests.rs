@@ -189,7 +189,7 @@ fn levels() -> impl Iterator<Item = Level> {
     Level::ALL.into_iter().filter(|level| level.is_available())
 }
 
-/// The ways in which the plan may not choose: every kind of division, with and without pairs of rows, and tiles of every size.
+/// Every kind of division, with and without pairs of rows, and tiles of every size, whatever the plan would choose.
 fn recipes(correlation: &Correlation, designed: Recipe) -> Vec<Recipe> {
     let [planes, rows, _] = correlation.positions();
     // The voxels of a band must be contiguous: see `plan::bands`.
