@@ -8,7 +8,7 @@ use fewmark_learn::fewshot::{
     Augmentation, FewShotConfig, Known, LossConfig, Predictor, Scan, Source, Support, train_on,
 };
 use fewmark_learn::model::{self, Summary};
-use fewmark_learn::superpixels::{Partition, SuperpixelParams};
+use fewmark_learn::superpixels::Partition;
 use fewmark_learn::{Error, Event, Run};
 use fewmark_nets::{EncoderConfig, SlimResNetConfig};
 
@@ -208,7 +208,10 @@ fn what_cannot_be_a_support_is_told() {
 
 #[test]
 fn superpixels_may_be_of_any_kind() {
-    let mut config = config(2);
-    config.episodes.superpixels = SuperpixelParams { in_3d: true, ..config.episodes.superpixels };
-    losses(&[scan(0)], &config);
+    let flat = config(2);
+    let mut solid = flat.clone();
+    solid.episodes.superpixels.in_3d = true;
+    let [(_, flat), (_, solid)] = [flat, solid].map(|config| losses(&[scan(0)], &config));
+    assert!(solid.iter().all(|loss| loss.is_finite()), "{solid:?}");
+    assert_ne!(flat, solid, "other superpixels make other episodes");
 }

@@ -1,7 +1,6 @@
 //! Models run over the images of the study.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -14,7 +13,7 @@ use super::ask::ask;
 use super::infer::{label_names, save};
 use super::info::{Gives, offer};
 use super::train::as_number;
-use super::{Params, is_on};
+use super::{DONE_WITHIN, Params, STOPPED_WITHIN, is_on};
 use crate::Shared;
 use crate::api::query;
 use crate::batch::Order;
@@ -24,11 +23,6 @@ use crate::error::Problem;
 use crate::jobs::State as JobState;
 use crate::routes::json as answer;
 use crate::segment::segment;
-
-/// How long a request waits for a batch that it has stopped.
-const STOPPED_WITHIN: Duration = Duration::from_secs(20);
-/// How long a batch may take that a client waits for.
-const DONE_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Deserialize)]
 struct Start {

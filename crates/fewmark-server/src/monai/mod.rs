@@ -17,12 +17,19 @@ mod scoring;
 mod session;
 mod train;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::{MethodRouter, get, post, put};
 use serde_json::{Map, Value};
 
 use crate::Shared;
 pub(crate) use info::summary;
+
+/// How long a request waits for a training or a batch that it has stopped.
+const STOPPED_WITHIN: Duration = Duration::from_secs(20);
+/// How long one may take that a client waits for.
+const DONE_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) fn routes() -> Router<Shared> {
     let router = Router::new()

@@ -6,10 +6,9 @@ use axum::http::Uri;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::time::Duration;
 
 use super::info::TRAINER_KNOBS;
-use super::{Params, is_on};
+use super::{DONE_WITHIN, Params, STOPPED_WITHIN, is_on};
 use crate::Shared;
 use crate::api::query;
 use crate::datastore::FINAL;
@@ -17,11 +16,6 @@ use crate::error::Problem;
 use crate::jobs::{Order, State as JobState};
 use crate::routes::json as answer;
 use crate::{body, schema};
-
-/// How long a request waits for a training that it has stopped.
-const STOPPED_WITHIN: Duration = Duration::from_secs(20);
-/// How long a training may take that a client waits for.
-const DONE_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Deserialize)]
 struct Start {
