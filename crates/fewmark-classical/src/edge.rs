@@ -20,6 +20,28 @@ pub enum GradientStep {
 ///
 /// [`Error::Length`].
 pub fn gradient_magnitude_squared(f: &[f32], grid: &Grid, step: GradientStep) -> Result<Vec<f32>, Error> {
+    squared_differences(f, grid, step, Difference::Central)
+}
+
+/// `|grad f|²` with the larger of the two one-sided differences along each axis.
+///
+/// It is large in the middle of a wall that is one voxel thin, where central differences are 0.
+///
+/// # Errors
+///
+/// [`Error::Length`].
+pub fn steepest_gradient_squared(f: &[f32], grid: &Grid, step: GradientStep) -> Result<Vec<f32>, Error> {
+    squared_differences(f, grid, step, Difference::Steepest)
+}
+
+/// How the slope of a voxel follows from it and its neighbours on a line.
+#[derive(Clone, Copy)]
+enum Difference {
+    Central,
+    Steepest,
+}
+
+fn squared_differences(f: &[f32], grid: &Grid, step: GradientStep, kind: Difference) -> Result<Vec<f32>, Error> {
     Error::check_length("image", grid, f.len())?;
     let mut out = vec![0.0; f.len()];
     let nx = grid.size[0];
@@ -29,7 +51,10 @@ pub fn gradient_magnitude_squared(f: &[f32], grid: &Grid, step: GradientStep) ->
                 GradientStep::Voxel => 1.0,
                 GradientStep::Spacing => grid.spacing[axis],
             };
-            add_squared_difference(row, f, number * nx, grid, axis, h as f32);
+            match kind {
+                Difference::Central => add_squared_difference(row, f, number * nx, grid, axis, h as f32),
+                Difference::Steepest => add_squared_steepest(row, f, number * nx, grid, axis, h as f32),
+            }
         }
     });
     Ok(out)
@@ -49,14 +74,37 @@ fn add_squared_difference(row: &mut [f32], f: &[f32], start: usize, grid: &Grid,
         add(nx - 1, nx - 2, nx - 1);
         return;
     }
-    let (at, stride) = (grid.voxel(start)[axis], grid.strides()[axis]);
-    let low = if at == 0 { start } else { start - stride };
-    let high = if at + 1 == grid.size[axis] { start } else { start + stride };
-    let scale = ((high - low) / stride) as f32 * h;
+    let (low, high) = rows_beside(start, grid, axis);
+    let scale = ((high - low) / grid.strides()[axis]) as f32 * h;
     for ((out, a), b) in row.iter_mut().zip(&f[low..low + nx]).zip(&f[high..high + nx]) {
         let slope = (b - a) / scale;
         *out += slope * slope;
     }
+}
+
+/// Adds the larger of the two squared one-sided differences along one axis to the row that begins at `start`.
+fn add_squared_steepest(row: &mut [f32], f: &[f32], start: usize, grid: &Grid, axis: usize, h: f32) {
+    let nx = row.len();
+    let here = &f[start..start + nx];
+    let larger = |low: f32, f: f32, high: f32| ((f - low).abs().max((high - f).abs()) / h).powi(2);
+    if axis == 0 {
+        for (x, out) in row.iter_mut().enumerate() {
+            *out += larger(here[x.saturating_sub(1)], here[x], here[(x + 1).min(nx - 1)]);
+        }
+        return;
+    }
+    let (low, high) = rows_beside(start, grid, axis);
+    for (((out, low), f), high) in row.iter_mut().zip(&f[low..low + nx]).zip(here).zip(&f[high..high + nx]) {
+        *out += larger(*low, *f, *high);
+    }
+}
+
+/// Where the rows before and after the one that begins at `start` begin along an axis; at a border its own.
+fn rows_beside(start: usize, grid: &Grid, axis: usize) -> (usize, usize) {
+    let (at, stride) = (grid.voxel(start)[axis], grid.strides()[axis]);
+    let low = if at == 0 { start } else { start - stride };
+    let high = if at + 1 == grid.size[axis] { start } else { start + stride };
+    (low, high)
 }
 
 /// Gaussian smoothing with the standard deviation `sigma`, in the unit of the spacing, along every axis.

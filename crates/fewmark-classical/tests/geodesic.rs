@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+use fewmark_classical::edge::{GradientStep, steepest_gradient_squared};
 use fewmark_classical::geodesic::{
     CostParams, Eikonal, Normalisation, add_euclidean_term, euclidean_distance, geodesic_distance,
 };
@@ -92,6 +93,24 @@ fn the_cost_of_a_constant_image_is_the_flat_cost_and_of_a_ramp_that_of_its_slope
     let cost = CostParams::default().cost(&ramp, &grid).unwrap();
     assert!(cost.iter().all(|cost| (cost - 15.626).abs() < 1e-5), "{cost:?}");
     assert!(CostParams { flat: 0.0, ..CostParams::default() }.cost(&ramp, &grid).is_err());
+}
+
+#[test]
+fn an_edge_is_paid_for_beyond_it_and_so_is_a_wall_of_one_voxel() {
+    let grid = Grid { size: [7, 1, 1], spacing: [2.0, 1.0, 1.0] };
+    let params = CostParams { step: GradientStep::Spacing, ..CostParams::default() };
+    // Inside at 0, a wall of one voxel, and the inside of another object.
+    let wall = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0];
+    let steepest = steepest_gradient_squared(&wall, &grid, GradientStep::Spacing).unwrap();
+    assert_eq!(steepest, [0.0, 0.0, 0.25, 0.25, 0.25, 0.0, 0.0]);
+    let fits = wall.map(|f| f - 1.0);
+    let cost = params.outer_cost(&wall, &fits, &grid).unwrap();
+    assert_eq!(cost, [1e-3, 1e-3, 1e-3, 250.001, 1e-3, 1e-3, 1e-3]);
+    // A misfit of 1/16 pays half, one above 1 no more than all.
+    let half = params.outer_cost(&wall, &[-15.0 / 16.0; 7], &grid).unwrap();
+    assert!((half[3] - 125.001).abs() < 1e-4, "{half:?}");
+    assert_eq!(params.outer_cost(&wall, &[3.0; 7], &grid).unwrap()[2], 250.001);
+    assert!(matches!(params.outer_cost(&wall, &fits[1..], &grid), Err(Error::Length { .. })));
 }
 
 #[test]

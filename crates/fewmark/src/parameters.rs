@@ -37,6 +37,7 @@ const ALL: &[(&str, &str, Range)] = &[
     ("distance_normalisation", "what distances are divided by", ANY),
     ("distance_quantile", "the quantile of the distances that they are divided by", SHARE),
     ("distance_slack", "pixels within which crossing the object's own edge is free", POSITIVE),
+    ("edge_side", "who pays for crossing an edge: what lies beyond it, or both sides", ANY),
     ("edge_sigma", "smoothing before edges are looked for, in pixels", POSITIVE),
     ("edge_weight", "whether outlines are cheaper along edges", ANY),
     ("elastica_iterations", "iterations of the elastica solver at the most", COUNT),

@@ -1,6 +1,7 @@
-use crate::edge::{GradientStep, gradient_magnitude_squared};
+use crate::edge::{GradientStep, gradient_magnitude_squared, steepest_gradient_squared};
 use crate::{Error, Grid};
 use fewmark_grid::distance_to;
+use rayon::prelude::*;
 
 /// The cost of a step, `F = eps_D + beta_G |grad f|²`, for `f` in `[0, 1]`.
 ///
@@ -31,18 +32,44 @@ impl CostParams {
     ///
     /// [`Error::Length`]; [`Error::Parameter`] when `flat` is not positive or `edge` is negative.
     pub fn cost(&self, f: &[f32], grid: &Grid) -> Result<Vec<f32>, Error> {
+        self.check()?;
+        let mut cost = gradient_magnitude_squared(f, grid, self.step)?;
+        let (flat, edge) = (self.flat as f32, self.edge as f32);
+        cost.par_iter_mut().for_each(|cost| *cost = flat + edge * *cost);
+        Ok(cost)
+    }
+
+    /// The cost of a step where an edge is paid for on its outer side: `F = eps_D + beta_G m^(1/4) |grad f|²` with the misfit
+    /// `m = min(1 + Phi, 1)`, which is 0 where the fitting term `phi` is at its best and 1 where the sample does not fit.
+    ///
+    /// The gradient is large on both sides of an edge. Here a voxel of the object beside its edge is near, whereas one that is
+    /// beyond, or within a thin wall, pays in full; the gradient is that of [`steepest_gradient_squared`], so that thin walls have
+    /// one. The root lets all but the best fitting voxels pay most of the price, so that edges of low contrast count. Not in
+    /// the papers.
+    ///
+    /// # Errors
+    ///
+    /// As [`CostParams::cost`].
+    pub fn outer_cost(&self, f: &[f32], phi: &[f32], grid: &Grid) -> Result<Vec<f32>, Error> {
+        self.check()?;
+        Error::check_length("fitting term", grid, phi.len())?;
+        let mut cost = steepest_gradient_squared(f, grid, self.step)?;
+        let (flat, edge) = (self.flat as f32, self.edge as f32);
+        cost.par_iter_mut().zip(phi).for_each(|(cost, phi)| {
+            let misfit = (1.0 + phi).clamp(0.0, 1.0);
+            *cost = flat + edge * misfit.sqrt().sqrt() * *cost;
+        });
+        Ok(cost)
+    }
+
+    fn check(&self) -> Result<(), Error> {
         if !(self.flat.is_finite() && self.flat > 0.0) {
             return Err(Error::Parameter { name: "flat", expected: "a positive cost", found: self.flat });
         }
         if !(self.edge.is_finite() && self.edge >= 0.0) {
             return Err(Error::Parameter { name: "edge", expected: "a weight of at least 0", found: self.edge });
         }
-        let mut cost = gradient_magnitude_squared(f, grid, self.step)?;
-        let (flat, edge) = (self.flat as f32, self.edge as f32);
-        for cost in &mut cost {
-            *cost = flat + edge * *cost;
-        }
-        Ok(cost)
+        Ok(())
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! The cost `F = eps_D + beta_G |grad f|²` is small where the image is flat and large on edges, so `D_G` is small where
 //! one can walk from the marker without crossing an edge (Roberts, Chen and Irion, *A convex geodesic selective model
-//! for image segmentation*, 2019, used by Burrows, Chen and Torella in eq. 1). Three rooms: the cost, the
-//! [`Eikonal`] solver, and the [`Normalisation`] that brings the distance to `[0, 1]`.
+//! for image segmentation*, 2019, used by Burrows, Chen and Torella in eq. 1). Three rooms: the cost, which may also
+//! depend on what fits the marked region, the [`Eikonal`] solver, and the [`Normalisation`] that brings the distance to `[0, 1]`.
 //!
 //! ```
 //! use fewmark_classical::{Grid, geodesic};

@@ -3,22 +3,18 @@
 use fewmark_grid::{Grid, distance_to};
 use rayon::prelude::*;
 
+use super::distances::Background;
 use super::params::{DistanceKind, FittingBandKind, LengthUnit, NormalisationKind, SelectiveParams};
 use crate::Error;
 use crate::fitting::FittingBand;
 use crate::geodesic::Normalisation;
 
-/// Weight of the triangle in `Phi` (Roberts and Spencer 2019).
-const LAMBDA3: f64 = 1.0;
 /// What surrounds the marker: everything within this many radii of it, and at least [`LEAST_WINDOW`].
 const WINDOW: f64 = 1.5;
 const LEAST_WINDOW: f64 = 10.0;
 /// The compactness penalty begins half a radius outside the marker and grows no further three radii later.
 const COMPACT_FREE: f32 = 0.5;
 const COMPACT_MOST: f32 = 3.0;
-/// A voxel whose fitting term is below this share of `lambda` lies on the inner side of an edge. With 0 organs in MR come out a
-/// little better, but thin walls between two objects of one grey value, such as two lungs, are broken through more often.
-const INNER: f32 = -0.5;
 /// One or two clicks tell nothing of the object's size; their marker counts as one of this radius in pixels.
 const LEAST_RADIUS: f64 = 5.0;
 /// Markers with fewer voxels are grown by [`GROWTH`] pixels before samples are taken from them.
@@ -84,13 +80,19 @@ pub(super) fn fitting_band(f: &[f32], marker: &Marker, params: &SelectiveParams)
     FittingBand::new(measured.center, given(params.gamma1, measured.lower), given(params.gamma2, measured.upper))
 }
 
+/// `Phi` with the published weight of its triangle (Roberts and Spencer 2019).
+pub(super) fn fitting_term(f: &[f32], band: &FittingBand) -> Vec<f32> {
+    const LAMBDA3: f64 = 1.0;
+    band.phi(f, LAMBDA3)
+}
+
 /// `r`, and the normalised distance in it.
 pub(super) struct DataTerm {
     pub(super) r: Vec<f32>,
     pub(super) distance: Vec<f32>,
 }
 
-/// The data term
+/// The data term of a fitting term `phi` and a distance from the marker, `foreground`:
 ///
 /// ```text
 /// r = lambda Phi + theta D + compactness clip(d_E / R - 1/2, 0, 3) + background B
@@ -102,9 +104,8 @@ pub(super) struct DataTerm {
 /// is at most `-lambda`, the value of the best fitting sample, if `marker_reward` is set; on the background clicks it is
 /// at least `lambda`.
 pub(super) fn data_term(
-    f: &[f32],
+    phi: Vec<f32>,
     grid: &Grid,
-    band: &FittingBand,
     marker: &Marker,
     foreground: Vec<f32>,
     background: Option<&Background>,
@@ -113,7 +114,7 @@ pub(super) fn data_term(
     let apart = background.map_or(1.0, |b| least_within(&foreground, &b.mask)).max(f32::MIN_POSITIVE);
     let push = params.background as f32 / apart;
     let nearer = |i: usize| background.map_or(0.0, |b| (push * (foreground[i] - b.distance[i])).max(0.0));
-    let mut r = band.phi(f, LAMBDA3);
+    let mut r = phi;
     let lambda = params.lambda as f32;
     r.par_iter_mut().enumerate().for_each(|(i, r)| *r = lambda * *r + nearer(i));
 
@@ -127,7 +128,7 @@ pub(super) fn data_term(
     let per_radius = 1.0 / marker.radius as f32;
     r.par_iter_mut().enumerate().for_each(|(i, r)| {
         let far = (marker.euclidean[i] * per_radius - COMPACT_FREE).clamp(0.0, COMPACT_MOST);
-        let distance = if *r < INNER * lambda { slackened[i] } else { distance[i] };
+        let distance = if *r < 0.0 { slackened[i] } else { distance[i] };
         *r += theta * distance + compactness * far;
         if background.is_some_and(|b| b.mask[i]) {
             *r = r.max(lambda);
@@ -141,13 +142,6 @@ pub(super) fn data_term(
 /// The least value of a field within a mask.
 fn least_within(field: &[f32], mask: &[bool]) -> f32 {
     field.iter().zip(mask).filter(|(_, m)| **m).map(|(&value, _)| value).fold(f32::INFINITY, f32::min)
-}
-
-/// The background clicks: their voxels, and the geodesic distance from them.
-#[derive(Clone)]
-pub(super) struct Background {
-    pub(super) mask: Vec<bool>,
-    pub(super) distance: Vec<f32>,
 }
 
 impl Marker {

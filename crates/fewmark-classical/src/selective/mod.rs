@@ -4,10 +4,13 @@
 //! little more than a short solve.
 
 mod data_term;
+mod distances;
 mod params;
 mod part;
 mod selection;
 mod session;
 
-pub use params::{DistanceKind, FittingBandKind, Keep, LengthUnit, NormalisationKind, SelectiveParams, Solver};
+pub use params::{
+    DistanceKind, EdgeSide, FittingBandKind, Keep, LengthUnit, NormalisationKind, SelectiveParams, Solver,
+};
 pub use session::{Outcome, Regulariser, Run, Session, Terms, clicked_object};

@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use fewmark_grid::Grid;
 
-use super::data_term::{Background, DataTerm, Marker, data_term, derived, fitting_band};
+use super::data_term::{DataTerm, Marker, data_term, derived, fitting_band, fitting_term};
+use super::distances::Distances;
 use super::params::{SelectiveParams, Solver};
 use super::part::Part;
 use super::selection::select;
 use crate::convex::{ConvexProblem, Warm, admm, minimise};
 use crate::edge::{EdgeDetector, gaussian};
 use crate::elastica::{ElasticaProblem, elastica};
-use crate::geodesic::{Eikonal, add_euclidean_term};
 use crate::markers::marker_region;
 use crate::{Error, Iteration, Report};
 
@@ -79,9 +79,7 @@ pub struct Session {
     grid: Grid,
     f: Vec<f32>,
     edge: Option<Vec<f32>>,
-    cost: Vec<f32>,
-    foreground: Eikonal,
-    background: Option<Outside>,
+    distances: Distances,
     warm: Warm,
 }
 
@@ -101,9 +99,7 @@ impl Session {
         let detector = EdgeDetector { iota: params.iota, sigma: params.edge_sigma };
         let edge = params.edge_weight.then(|| detector.apply(f, &grid)).transpose()?;
         let f = gaussian(f, &grid, params.presmooth_sigma)?;
-        let cost = params.cost_params().cost(&f, &grid)?;
-        let foreground = Eikonal::new(&cost, &grid)?;
-        Ok(Self { params: params.clone(), grid, f, edge, cost, foreground, background: None, warm: Warm::default() })
+        Ok(Self { params: params.clone(), grid, f, edge, distances: Distances::default(), warm: Warm::default() })
     }
 
     /// The most memory that a session and a segmentation with total variation take at a time, in bytes, for so many voxels.
@@ -114,8 +110,8 @@ impl Session {
 
     /// About the memory that a session takes between two segmentations, in bytes, for so many voxels.
     pub fn kept(voxels: usize) -> u64 {
-        // Image, edges and cost 12, two distances 26 and one that is kept 5, the last solution 16.
-        59 * voxels as u64
+        // Image and edges 8, two distances 26, the last solution 16.
+        50 * voxels as u64
     }
 
     /// Segments the object that holds the foreground clicks and none of the background clicks.
@@ -160,11 +156,14 @@ impl Session {
     ) -> Result<Terms, Error> {
         let (marker, background) = mark(foreground, background, &self.grid, &self.params)?;
         clock.lap("markers");
-        let (distance, background) = self.distances(&marker.mask, background)?;
-        clock.lap("distance");
         let band = fitting_band(&self.f, &marker, &self.params)?;
+        let phi = fitting_term(&self.f, &band);
+        clock.lap("fitting term");
+        let (distance, background) =
+            self.distances.solve(&self.f, &phi, &self.grid, &marker.mask, background, &self.params)?;
+        clock.lap("distance");
         let DataTerm { r, distance } =
-            data_term(&self.f, &self.grid, &band, &marker, distance, background.as_ref(), &self.params)?;
+            data_term(phi, &self.grid, &marker, distance, background.as_ref(), &self.params)?;
         clock.lap("data term");
         let mu = marker.mu(&self.params);
         Ok(Terms {
@@ -176,34 +175,6 @@ impl Session {
             data: r,
             mu,
         })
-    }
-
-    /// The distances from the marker and from the background clicks, found beside each other.
-    fn distances(
-        &mut self,
-        marker: &[bool],
-        background: Option<Vec<bool>>,
-    ) -> Result<(Vec<f32>, Option<Background>), Error> {
-        let Self { params, grid, cost, foreground, background: outside, .. } = self;
-        let from_marker = || {
-            if params.theta_g > 0.0 {
-                let mut cost = cost.clone();
-                add_euclidean_term(&mut cost, grid, marker, params.theta_g)?;
-                foreground.set_cost(&cost)?;
-            }
-            foreground.solve(marker)?;
-            Ok(foreground.distance().map(|d| d as f32).collect())
-        };
-        let from_background = || {
-            let Some(mask) = background else { return Ok(None) };
-            let outside = match outside {
-                Some(outside) => outside,
-                None => outside.insert(Outside { eikonal: Eikonal::new(cost, grid)?, solved: None }),
-            };
-            outside.distance(mask).map(Some)
-        };
-        let (distance, background): (Result<_, Error>, Result<_, Error>) = rayon::join(from_marker, from_background);
-        Ok((distance?, background?))
     }
 
     fn solve(
@@ -228,24 +199,6 @@ impl Session {
         let (u, report) = self.bend(r, mu, &u, &mut |i| on_iteration("elastica", i))?;
         runs.push(Run { solver: "elastica", report });
         Ok((u, runs))
-    }
-}
-
-/// The distance from the background clicks, which often stay while the object is clicked again.
-struct Outside {
-    eikonal: Eikonal,
-    solved: Option<Background>,
-}
-
-impl Outside {
-    fn distance(&mut self, mask: Vec<bool>) -> Result<Background, Error> {
-        if let Some(solved) = self.solved.as_ref().filter(|solved| solved.mask == mask) {
-            return Ok(solved.clone());
-        }
-        self.solved = None;
-        self.eikonal.solve(&mask)?;
-        let solved = Background { distance: self.eikonal.distance().map(|d| d as f32).collect(), mask };
-        Ok(self.solved.insert(solved).clone())
     }
 }
 
