@@ -56,7 +56,7 @@ pub(crate) fn cases() -> Vec<Case> {
     }));
     cases.extend(network_cases("unet/128/b1", [1, 3, 128, 128], 3, |device| Ok(UNetConfig::new(3, 3).init(device)?)));
     // One image is segmented, two are trained on.
-    let vm_net = |device: &Device| Ok(VmNetConfig::default().init(device)?);
+    let vm_net = |device: &Device| Ok(VmNetConfig::default().init(2, device)?);
     let [infer, _] = network_cases("vmnet16/256/b1", [1, 2, 256, 256], 1, vm_net);
     let [_, step] = network_cases("vmnet16/256/b2", [2, 2, 256, 256], 1, vm_net);
     cases.extend([infer, step]);

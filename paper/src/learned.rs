@@ -70,7 +70,7 @@ pub fn trained(
     result
 }
 
-/// Scores the model for a single image, which learns each image on its own.
+/// Scores the model for a single image, which learns each image on its own, and shows each mask to `seen`.
 ///
 /// # Errors
 /// As [`segment`].
@@ -79,13 +79,16 @@ pub fn single(
     marks: &dyn Fn(&Case) -> Marks,
     config: &DipConfig,
     single: &SingleConfig,
+    seen: &mut dyn FnMut(&[bool]),
 ) -> Result<Training, Error> {
     let device = Compute::Cpu.device()?;
     let begun = Instant::now();
     let rows = score(reported, marks, |case| {
         let DipConfig { prior, scaling, model, .. } = config;
         let go_on = &mut |_: &fewmark::learn::Step| ControlFlow::Continue(());
-        Ok(segment(case, single, prior, scaling, model, &device, go_on)?.prediction)
+        let prediction = segment(case, single, prior, scaling, model, &device, go_on)?.prediction;
+        seen(&prediction.mask);
+        Ok(prediction)
     })?;
     Ok(summary(single.seed, single.iterations, begun.elapsed().as_secs_f64(), rows))
 }
@@ -93,7 +96,7 @@ pub fn single(
 fn score(
     cases: &[Case],
     marks: &dyn Fn(&Case) -> Marks,
-    predict: impl Fn(&Clicked) -> Result<Prediction, Error>,
+    mut predict: impl FnMut(&Clicked) -> Result<Prediction, Error>,
 ) -> Result<Vec<Row>, Error> {
     let row = |case: &Case| {
         let input = clicked(case, &marks(case))?;

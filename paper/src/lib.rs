@@ -5,6 +5,7 @@ pub mod cases;
 pub mod fewshot;
 pub mod labelled;
 pub mod learned;
+pub mod pictures;
 pub mod results;
 pub mod selective;
 pub mod supervised;

@@ -118,6 +118,19 @@ fn combinations(fixed: &toml::Table, axes: &[Axis]) -> Vec<toml::Table> {
     })
 }
 
+/// The objects that a method finds with the clicks of one seed.
+///
+/// # Errors
+/// As [`fewmark::Method::segment`].
+pub fn masks(method: &str, cases: &[Case], parameters: &toml::Table, seed: u64) -> Result<Vec<Vec<bool>>, Error> {
+    let method = registry::find(method)?.build(std::slice::from_ref(parameters))?;
+    let mask = |case: &Case| {
+        let result = method.segment(&case.image, &case.marks(None, seed), &mut |_| ControlFlow::Continue(()))?;
+        Ok(result.labels.mask(1))
+    };
+    cases.iter().map(mask).collect()
+}
+
 /// Segments each case with the clicks of each seed.
 fn run(method: &str, cases: &[Case], parameters: &toml::Table, seeds: std::ops::Range<u64>) -> Result<Vec<Row>, Error> {
     let method = registry::find(method)?.build(std::slice::from_ref(parameters))?;

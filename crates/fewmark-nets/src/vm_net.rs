@@ -15,8 +15,6 @@ const COARSEST: usize = 1 << (LEVELS - 1);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VmNetConfig {
-    /// Channels of the input: the image and the geodesic distance or the markers' mask (2)
-    pub in_channels: usize,
     /// Channels of the first level; each of the four below has twice as many (16; 32 and 64 are its larger profiles)
     pub base_width: usize,
     /// Normalisation after each convolution (instance)
@@ -25,23 +23,26 @@ pub struct VmNetConfig {
 
 impl Default for VmNetConfig {
     fn default() -> Self {
-        Self { in_channels: 2, base_width: 16, norm: Norm::default() }
+        Self { base_width: 16, norm: Norm::default() }
     }
 }
 
 impl VmNetConfig {
     /// Makes the network with random weights of the device's generator: Glorot's uniform kernels, biases of zero.
     ///
+    /// `in_channels` is 2 in the paper: the image, and the geodesic distance or the markers' mask.
+    ///
     /// # Errors
     /// If a number is zero.
-    pub fn init(&self, device: &Device) -> Result<VmNet, ConfigError> {
-        let numbers = [("in_channels", self.in_channels), ("base_width", self.base_width)];
+    pub fn init(&self, in_channels: usize, device: &Device) -> Result<VmNet, ConfigError> {
+        let numbers = [("in_channels", in_channels), ("base_width", self.base_width)];
         numbers.iter().try_for_each(|&(what, n)| ConfigError::expect_some(what, n))?;
-        Ok(VmNet { layers: UShape::new([self.in_channels, 1], self.base_width, &Style::keras(self.norm), device) })
+        Ok(VmNet { layers: UShape::new([in_channels, 1], self.base_width, &Style::keras(self.norm), device) })
     }
 }
 
-/// A U-Net from an image and what its markers say to one logit a pixel: 1,943,905 parameters with the default configuration.
+/// A U-Net from an image and what its markers say to one logit a pixel: 1,943,905 parameters with the default configuration and
+/// two channels.
 ///
 /// | level | encoder | decoder |
 /// |---|---|---|

@@ -137,8 +137,8 @@ fn compare_trained(name: &str, network: &impl Module, logits: Tensor<4>) {
 #[test]
 fn vm_net_and_its_gradients() {
     let train = Device::flex().autodiff();
-    let config = |norm| VmNetConfig { base_width: 2, norm, ..VmNetConfig::default() };
-    let network = |norm| formula(config(norm).init(&train).expect("a valid configuration"));
+    let config = |norm| VmNetConfig { base_width: 2, norm };
+    let network = |norm| formula(config(norm).init(2, &train).expect("a valid configuration"));
     let instance = network(Norm::Instance);
     let x = image([1, 2, 19, 20], &train);
     compare_trained("vm net", &instance, instance.forward(x.clone()));

@@ -18,7 +18,7 @@ fn the_same_seed_gives_the_same_logits_and_another_one_others() {
     let device = Device::flex().autodiff();
     let vm = |seed| {
         device.seed(seed);
-        let network = VmNetConfig { base_width: 4, ..VmNetConfig::default() }.init(&device).unwrap();
+        let network = VmNetConfig { base_width: 4, ..VmNetConfig::default() }.init(2, &device).unwrap();
         let x = image([2, 2, 37, 48], &device).require_grad();
         bits(&x, network.forward(x.clone()))
     };

@@ -15,8 +15,8 @@ fn training_device() -> Device {
 fn vm_net_has_the_parameters_of_biased_convolutions() {
     for norm in [Norm::Instance, Norm::Batch] {
         for (base_width, parameters) in [(16, 1_943_905), (32, 7_765_697), (64, 31_042_945)] {
-            let config = VmNetConfig { base_width, norm, ..VmNetConfig::default() };
-            assert_eq!(count(&config.init(&training_device()).unwrap()), parameters);
+            let config = VmNetConfig { base_width, norm };
+            assert_eq!(count(&config.init(2, &training_device()).unwrap()), parameters);
         }
     }
 }
@@ -39,7 +39,7 @@ fn small_dip_net() -> DipNetConfig {
 #[test]
 fn logits_have_the_size_of_the_input() {
     let device = Device::flex();
-    let vm = VmNetConfig { base_width: 2, ..VmNetConfig::default() }.init(&device).unwrap();
+    let vm = VmNetConfig { base_width: 2, ..VmNetConfig::default() }.init(2, &device).unwrap();
     let bilinear = small_dip_net().init(&device).unwrap();
     let nearest = DipNetConfig { upsampling: Upsampling::Nearest, ..small_dip_net() }.init(&device).unwrap();
     for [height, width] in [[32, 48], [31, 47], [17, 16], [5, 9], [3, 1], [1, 1]] {
@@ -55,7 +55,7 @@ fn logits_have_the_size_of_the_input() {
 #[test]
 fn vm_net_pads_as_much_before_as_behind_and_crops_the_same() {
     let device = Device::flex();
-    let network = formula(VmNetConfig { base_width: 2, ..VmNetConfig::default() }.init(&device).unwrap());
+    let network = formula(VmNetConfig { base_width: 2, ..VmNetConfig::default() }.init(2, &device).unwrap());
     // An image of 16 by 32 that is a mirror of its own middle: what padding makes of 12 by 30.
     let middle = image([1, 2, 12, 30], &device);
     let rows = Tensor::cat(
@@ -70,7 +70,7 @@ fn vm_net_pads_as_much_before_as_behind_and_crops_the_same() {
 #[test]
 fn images_of_a_batch_do_not_see_each_other_under_instance_normalisation() {
     let device = training_device();
-    let vm = formula(VmNetConfig { base_width: 2, ..VmNetConfig::default() }.init(&device).unwrap());
+    let vm = formula(VmNetConfig { base_width: 2, ..VmNetConfig::default() }.init(2, &device).unwrap());
     let pair = image([2, 2, 20, 33], &device);
     let [both, second] = [pair.clone(), pair.narrow(0, 1, 1)].map(|x| vm.forward(x));
     assert_eq!(samples(both.narrow(0, 1, 1)), samples(second));
@@ -102,8 +102,10 @@ fn start(network: &impl Module) -> Vec<(bool, Vec<usize>, Vec<f32>)> {
 #[test]
 fn networks_start_as_keras_starts_them() {
     let device = Device::flex();
-    let networks =
-        [start(&VmNetConfig::default().init(&device).unwrap()), start(&DipNetConfig::light().init(&device).unwrap())];
+    let networks = [
+        start(&VmNetConfig::default().init(2, &device).unwrap()),
+        start(&DipNetConfig::light().init(&device).unwrap()),
+    ];
     for (scale, dims, values) in networks.iter().flatten() {
         let largest = values.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
         if dims.len() == 1 {
@@ -125,9 +127,12 @@ fn networks_start_as_keras_starts_them() {
 #[test]
 fn configurations_that_cannot_be_built_are_refused() {
     let device = Device::flex();
-    let vm = |config: VmNetConfig| config.init(&device).unwrap_err();
-    assert_eq!(vm(VmNetConfig { in_channels: 0, ..VmNetConfig::default() }), ConfigError::Zero { what: "in_channels" });
-    assert_eq!(vm(VmNetConfig { base_width: 0, ..VmNetConfig::default() }), ConfigError::Zero { what: "base_width" });
+    let vm = |base_width, channels| {
+        let config = VmNetConfig { base_width, ..VmNetConfig::default() };
+        config.init(channels, &device).unwrap_err()
+    };
+    assert_eq!(vm(16, 0), ConfigError::Zero { what: "in_channels" });
+    assert_eq!(vm(0, 2), ConfigError::Zero { what: "base_width" });
     let dip = |config: DipNetConfig| config.init(&device).unwrap_err();
     let zero = |what| ConfigError::Zero { what };
     assert_eq!(dip(DipNetConfig { in_channels: 0, ..small_dip_net() }), zero("in_channels"));

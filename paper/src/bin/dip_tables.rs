@@ -3,20 +3,20 @@
 //!
 //! The networks learn from the first two images by name, with clicks and without labels; the others are reported. The terms of the
 //! energy have the parameters that total variation was given on those two images. Name the tables to run, `lungs` or
-//! `liver-lesions`; without a name both are run. Overlays of the reported images go to `target/paper`.
+//! `liver-lesions`; without a name both are run. The contours of all columns on the reported images go to `target/paper`, as Figures 3 to 6
+//! show them: a picture each, and a sheet.
 
 #![allow(clippy::print_stdout, reason = "a program that prints its result")]
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
 
-use fewmark::image::write_image;
 use fewmark::learn::dip::{DipConfig, Predictor, SingleConfig, Variant};
-use fewmark::{LabelMap, overlay, training};
+use fewmark::training;
 use fewmark_paper::cases::{self, Case, DataSet, TUNING};
 use fewmark_paper::learned::{Training, clicked, single, trained};
+use fewmark_paper::pictures::Sheet;
 use fewmark_paper::results::{Provenance, Spread, markdown_table, write};
-use fewmark_paper::selective::{Column, ELASTICA_AXES, TV_AXES, column};
+use fewmark_paper::selective::{Column, ELASTICA_AXES, TV_AXES, column, masks};
 use serde::Serialize;
 
 /// Networks allocate large tensors again and again; this allocator keeps their pages.
@@ -118,6 +118,7 @@ fn report<'a>(table: &'a Table, cases: &[Case]) -> Result<Report<'a>, Box<dyn Er
     }
     let config: DipConfig = settings.clone().try_into()?;
     let marks = |case: &Case| case.marks(None, CLICKS);
+    let mut sheet = Sheet::new(table.name, reported, CLICKS)?;
     let mut learned = Vec::new();
     for (method, variant) in [("M1", Variant::M1), ("M2", Variant::M2), ("M3", Variant::M3), ("M4", Variant::M4)] {
         let mut trainings = Vec::new();
@@ -128,14 +129,19 @@ fn report<'a>(table: &'a Table, cases: &[Case]) -> Result<Report<'a>, Box<dyn Er
             for (training, predictor) in trained(learned_from, reported, &marks, &config, &stops)? {
                 eprintln_progress(method, &training);
                 if seed == SEEDS.start {
-                    draw(table, method, reported, &predictor)?;
+                    sheet.add(method, &predicted(reported, &predictor)?)?;
                 }
                 trainings.push(training);
             }
         }
         learned.push(Learned { method, trainings });
     }
-    let training = single(reported, &marks, &config, &SingleConfig::default())?;
+    for column in [&tv, &elastica] {
+        sheet.add(column.method, &masks(column.method, reported, &column.chosen, CLICKS)?)?;
+    }
+    let mut seen = Vec::new();
+    let training = single(reported, &marks, &config, &SingleConfig::default(), &mut |mask| seen.push(mask.to_vec()))?;
+    sheet.add("DIP", &seen)?;
     eprintln_progress("DIP", &training);
     learned.push(Learned { method: "DIP", trainings: vec![training] });
     let names: Vec<&str> = learned_from.iter().map(|case| case.name.as_str()).collect();
@@ -152,18 +158,10 @@ fn eprintln_progress(method: &str, training: &Training) {
     );
 }
 
-/// Overlays of the reported images, for a look.
-fn draw(table: &Table, method: &str, cases: &[Case], predictor: &Predictor) -> Result<(), Box<dyn Error>> {
-    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/paper").join(table.name).join(method);
-    std::fs::create_dir_all(&folder)?;
-    for case in cases {
-        let marks = case.marks(None, CLICKS);
-        let mask = predictor.predict(&clicked(case, &marks)?, false)?.mask;
-        let labels = LabelMap::from_mask(&mask, case.image.geometry().clone())?;
-        let picture = overlay::render(&case.image, &labels, &marks.in_voxels(case.image.geometry())?)?;
-        write_image(folder.join(&case.name), &picture)?;
-    }
-    Ok(())
+/// What a network finds in the reported images.
+fn predicted(cases: &[Case], predictor: &Predictor) -> Result<Vec<Vec<bool>>, Box<dyn Error>> {
+    let mask = |case: &Case| Ok(predictor.predict(&clicked(case, &case.marks(None, CLICKS))?, false)?.mask);
+    cases.iter().map(mask).collect()
 }
 
 fn text(table: &Table, report: &Report<'_>) -> String {

@@ -43,6 +43,10 @@ pub struct DipConfig {
     pub model: SelectiveParams,
     /// The network that predicts (Roberts and Chen, MIUA 2020).
     pub network: VmNetConfig,
+    /// Whether the network also sees the data term `r` of the image and its clicks, cut off at 1 and -1, beside the image and the
+    /// markers or the distance. Not in the paper: without it the network has to learn from a few images how grey values of any
+    /// other image compare with those that were clicked there.
+    pub data_channel: bool,
     /// The Deep Image Prior beside it (Ulyanov, Vedaldi and Lempitsky 2018).
     pub prior: DipNetConfig,
     /// The loss.
@@ -120,6 +124,7 @@ impl Default for DipConfig {
             scaling: Scaling::default(),
             model: SelectiveParams { edge_weight: true, ..SelectiveParams::default() },
             network: VmNetConfig::default(),
+            data_channel: true,
             prior: DipNetConfig::light(),
             loss: LossConfig::default(),
             noise: Noise::default(),
@@ -138,6 +143,11 @@ impl Default for DipConfig {
 }
 
 impl DipConfig {
+    /// Channels that the network sees.
+    pub(super) fn channels(&self) -> usize {
+        if self.data_channel { 3 } else { 2 }
+    }
+
     /// Whether every number is one that its setting can have.
     ///
     /// # Errors
@@ -145,7 +155,7 @@ impl DipConfig {
     pub fn check(&self) -> Result<(), Error> {
         self.training.check()?;
         // Making a network checks its numbers; its weights are not drawn before they are used.
-        self.network.init(&Device::flex())?;
+        self.network.init(self.channels(), &Device::flex())?;
         self.prior.init(&Device::flex())?;
         self.model.check()?;
         self.scaling.check().map_err(|found| Error::Setting {

@@ -48,7 +48,7 @@ impl Predictor {
     /// [`Error::File`] when it is a model of another method, or its weights do not fit.
     pub fn load(model: Model, device: Device) -> Result<Self, Error> {
         let config: DipConfig = model.config()?;
-        let network = model.into_network(config.network.init(&device)?)?;
+        let network = model.into_network(config.network.init(config.channels(), &device)?)?;
         Ok(Self { network, config, device })
     }
 
@@ -76,7 +76,7 @@ impl Predictor {
     pub fn predict(&self, case: &Case, refine: bool) -> Result<Prediction, Error> {
         let config = &self.config;
         let prepared = prepare(case, config)?;
-        let input = prepared.input(config.variant, &config.model, &self.device);
+        let input = prepared.input(config, &self.device);
         let mut u = values(sigmoid(self.network.forward(input)));
         if refine {
             u = self.refined(&u, &prepared)?;

@@ -55,8 +55,10 @@ impl Prepared {
         Ok(Self { image: shrunk, terms })
     }
 
-    /// The two channels of the VM Net, `[1, 2, y, x]`: the image, and the marked region or the distance from it, scaled to `[0, 1]`.
-    pub(super) fn input(&self, variant: Variant, model: &SelectiveParams, device: &Device) -> Tensor<4> {
+    /// The channels of the VM Net, `[1, 2 or 3, y, x]`: the image, the marked region or the distance from it, scaled to `[0, 1]`, and the
+    /// data term where the configuration has it.
+    pub(super) fn input(&self, config: &DipConfig, device: &Device) -> Tensor<4> {
+        let DipConfig { variant, model, data_channel, .. } = config;
         let second: Vec<f32> = match variant {
             Variant::M4 => {
                 let most = match model.distance_normalisation {
@@ -67,7 +69,11 @@ impl Prepared {
             }
             _ => self.terms.marker.iter().map(|&m| f32::from(u8::from(m))).collect(),
         };
-        Tensor::cat(vec![self.field(self.image.samples(), device), self.field(&second, device)], 1)
+        let mut channels = vec![self.field(self.image.samples(), device), self.field(&second, device)];
+        if *data_channel {
+            channels.push(self.field(&self.terms.data, device).clamp(-1.0, 1.0));
+        }
+        Tensor::cat(channels, 1)
     }
 
     /// Values of the pixels as `[1, 1, y, x]`.

@@ -33,7 +33,7 @@ pub struct Networks {
 /// [`Error::Network`].
 pub fn networks(config: &DipConfig, device: &Device) -> Result<Networks, Error> {
     init_seeded(device, config.training.seed, |device| -> Result<_, Error> {
-        let vm = config.network.init(device)?;
+        let vm = config.network.init(config.channels(), device)?;
         let prior = config.variant.has_prior().then(|| config.prior.init(device)).transpose()?;
         Ok(Networks { vm, prior })
     })
@@ -62,7 +62,7 @@ pub fn train_on(
 /// Images of one size.
 struct Batch {
     names: Vec<String>,
-    /// `[images, 2, y, x]`.
+    /// `[images, channels, y, x]`.
     input: Tensor<4>,
     /// `[images, 1, y, x]`.
     r: Tensor<4>,
@@ -93,7 +93,7 @@ impl<'a> DipTask<'a> {
             let ones = vec![1.0; prepared.terms.data.len()];
             let single = Batch {
                 names: vec![case.name.clone()],
-                input: prepared.input(config.variant, &config.model, device),
+                input: prepared.input(config, device),
                 r: prepared.field(&prepared.terms.data, device),
                 g: prepared.field(prepared.terms.edge.as_deref().unwrap_or(&ones), device),
                 mu: Tensor::from_data(TensorData::new(vec![prepared.terms.mu as f32], [1; 4]), device),
