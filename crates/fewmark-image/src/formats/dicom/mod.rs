@@ -9,8 +9,12 @@
 //!   spaced.
 //! * Not read: JPEG-LS, high-throughput JPEG 2000, 12-bit lossy JPEG, segmentation objects of 1 bit, float pixel data.
 
+mod attributes;
 mod codec;
+mod cursor;
 mod dataset;
+mod frames;
+mod header;
 mod pixels;
 mod placement;
 mod series;
@@ -25,6 +29,9 @@ use self::slice::{Header, Layout, Plane};
 use crate::formats::check_memory;
 use crate::{DecodeError, Format, Geometry, Image, SampleType};
 
+pub use self::attributes::{Attribute, Value, tag_named};
+pub use self::frames::{Frames, read_frames};
+pub use self::header::{FileHeader, read_header};
 pub(crate) use self::series::{read_files, read_folder};
 
 /// Decodes one file, whose frames are the slices of a volume.
