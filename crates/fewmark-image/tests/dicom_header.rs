@@ -20,9 +20,9 @@ fn with_inserted(inserted: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) {
     let study = b"\x20\x00\x0d\x00UI";
     let at = bytes.windows(study.len()).position(|w| w == study).expect("the element is there");
     bytes.splice(at..at, inserted.iter().copied());
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let path = folder.path().join("x.dcm");
-    std::fs::write(&path, bytes).unwrap();
+    std::fs::write(&path, bytes).expect("the file can be written");
     (folder, path)
 }
 

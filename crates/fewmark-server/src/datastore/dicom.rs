@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fewmark::image::Format;
 use fewmark::image::dicom::{Attribute, FileHeader, Value, read_header};
@@ -58,7 +58,7 @@ const KEPT: [u32; 34] = [
 /// The longest text of an attribute that is kept.
 const LONGEST: usize = 1024;
 
-/// Files that are remembered. One takes about 3 KiB.
+/// Files and series that are remembered. One file takes about 3 KiB.
 const MOST: usize = 50_000;
 
 /// A DICOM file, and what queries ask of it.
@@ -110,19 +110,29 @@ fn is_uid(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
-/// What was found in files, also that one is none of DICOM, as long as the file stays as it is.
+/// What was found out, so that not every frame that a viewer loads costs a look into every folder.
 #[derive(Default)]
-pub(super) struct Known(Mutex<HashMap<PathBuf, (Stamp, Option<Arc<Instance>>)>>);
+pub(super) struct Known {
+    /// What is in files, also that one is none of DICOM, as long as the file stays as it is.
+    files: Mutex<HashMap<PathBuf, Read>>,
+    /// Where the image of a series was found last.
+    places: Mutex<HashMap<String, PathBuf>>,
+}
+
+type Read = (Stamp, Option<Arc<Instance>>);
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Known {
     fn instance(&self, path: &Path) -> Option<Arc<Instance>> {
         let stamp = Stamp::of(path).ok()?;
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, found)) = lock().get(path).filter(|(read, _)| *read == stamp) {
+        if let Some((_, found)) = locked(&self.files).get(path).filter(|(read, _)| *read == stamp) {
             return found.clone();
         }
         let found = Instance::of(path).map(Arc::new);
-        let mut known = lock();
+        let mut known = locked(&self.files);
         if known.len() >= MOST {
             known.clear();
         }
@@ -158,7 +168,17 @@ impl Datastore {
             return None;
         }
         let is_meant = |image: &&ImageFile| self.first_instance(image).is_some_and(|first| first.series == uid);
-        images.iter().find(is_meant).cloned()
+        let place = locked(&self.dicom.places).get(uid).cloned();
+        if let Some(image) = images.iter().find(|image| Some(&image.path) == place.as_ref()).filter(is_meant) {
+            return Some(image.clone());
+        }
+        let found = images.iter().find(is_meant)?;
+        let mut places = locked(&self.dicom.places);
+        if places.len() >= MOST {
+            places.clear();
+        }
+        places.insert(uid.to_owned(), found.path.clone());
+        Some(found.clone())
     }
 }
 
