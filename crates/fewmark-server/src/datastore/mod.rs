@@ -123,6 +123,11 @@ impl Datastore {
         self.root.join(HIDDEN).join("runs")
     }
 
+    /// Where a batch that is not done keeps what it has done.
+    pub(crate) fn batch(&self) -> PathBuf {
+        self.root.join(HIDDEN).join("batch.json")
+    }
+
     /// A file on its way, on the file system of the study.
     pub(crate) fn temporary_file(&self) -> Result<NamedTempFile, Problem> {
         let folder = self.root.join(HIDDEN).join("tmp");

@@ -45,7 +45,7 @@ fn resources() -> Router<Shared> {
 }
 
 /// What the path of a request names.
-#[derive(serde::Deserialize)]
+#[derive(Default, serde::Deserialize)]
 struct Named {
     study: Option<String>,
     series: Option<String>,

@@ -72,8 +72,7 @@ enum Level {
 }
 
 pub(super) async fn studies(State(app): State<Shared>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
-    let everywhere = Named { study: None, series: None, instance: None, frames: None };
-    search(app, Level::Study, everywhere, uri, headers).await
+    search(app, Level::Study, Named::default(), uri, headers).await
 }
 
 pub(super) async fn series(

@@ -64,6 +64,7 @@ fn order(app: &Shared, model: &str, which: &str, params: Params) -> Result<Order
     }
     let images = images(app, which, &params)?;
     let (name, request) = (offer.name.clone(), params.clone());
+    let kept_under = keeps.then(|| tag.clone());
     let work = move |app: &Shared, image: &ImageFile, wanted: &_| {
         let ask = ask(app, &offer, image.path.clone(), &params, None)?;
         let found = segment(app, &ask, wanted, false, &mut |_| {})?;
@@ -72,7 +73,7 @@ fn order(app: &Shared, model: &str, which: &str, params: Params) -> Result<Order
         }
         Ok(found.labels.labels().iter().filter(|label| **label != 0).count())
     };
-    Ok(Order { name, images, request, work: Box::new(work) })
+    Ok(Order { name, images, request, which: which.to_owned(), tag: kept_under, work: Box::new(work) })
 }
 
 /// The images that are meant; `max_batch_size` bounds their number, 0 does not.
