@@ -148,13 +148,15 @@ impl Datastore {
         Ok(files.par_iter().filter_map(|path| self.dicom.instance(path)).collect())
     }
 
-    /// The DICOM files of a series, which nearly always are those of one image.
-    pub(crate) fn instances_of(&self, series: &str) -> Result<Vec<Arc<Instance>>, Problem> {
-        let Some(image) = self.image_of_series(series, &self.images()?) else {
-            return Ok(self.instances()?.into_iter().filter(|instance| instance.series == series).collect());
-        };
-        let found = files_of(&image).into_par_iter().filter_map(|path| self.dicom.instance(&path));
-        Ok(found.filter(|instance| instance.series == series).collect())
+    /// One DICOM file of a series, by its identifier. The image that the series is has it nearly always.
+    pub(crate) fn instance_of(&self, series: &str, uid: &str) -> Result<Option<Arc<Instance>>, Problem> {
+        let is_meant = |instance: &Arc<Instance>| instance.series == series && instance.uid == uid;
+        if let Some(image) = self.image_of_series(series, &self.images()?)
+            && let Some(found) = files_of(&image).iter().filter_map(|path| self.dicom.instance(path)).find(is_meant)
+        {
+            return Ok(Some(found));
+        }
+        Ok(self.instances()?.into_iter().find(is_meant))
     }
 
     /// The first of an image's files that is DICOM.

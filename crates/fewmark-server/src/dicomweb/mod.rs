@@ -15,6 +15,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 
 use crate::Shared;
+use crate::datastore::Instance;
 use crate::error::Problem;
 
 pub(crate) fn routes() -> Router<Shared> {
@@ -51,6 +52,14 @@ struct Named {
     series: Option<String>,
     instance: Option<String>,
     frames: Option<String>,
+}
+
+impl Named {
+    /// Whether a file is one of those.
+    fn holds(&self, instance: &Instance) -> bool {
+        let is = |named: &Option<String>, uid: &str| named.as_ref().is_none_or(|named| named == uid);
+        is(&self.study, &instance.study) && is(&self.series, &instance.series) && is(&self.instance, &instance.uid)
+    }
 }
 
 async fn store() -> Problem {

@@ -99,11 +99,8 @@ async fn search(app: Shared, level: Level, within: Named, uri: Uri, headers: Hea
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("").to_owned();
     let (found, passed_over) = app
         .compute(move |app| {
-            let mut instances = match &within.series {
-                Some(series) => app.datastore.instances_of(series)?,
-                None => app.datastore.instances()?,
-            };
-            instances.retain(|instance| within.study.as_ref().is_none_or(|study| instance.study == *study));
+            let mut instances = app.datastore.instances()?;
+            instances.retain(|instance| within.holds(instance));
             let told = told(level, &within);
             let passed_over: Vec<String> =
                 sought.keys.iter().filter(|(tag, _)| !told.contains(tag)).map(|(tag, _)| key(*tag)).collect();

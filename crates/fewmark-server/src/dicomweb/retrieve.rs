@@ -26,17 +26,12 @@ const OCTETS: &str = "application/octet-stream";
 
 /// The files that a path names, at least one.
 fn named(app: &App, named: &Named) -> Result<Vec<Arc<Instance>>, Problem> {
-    let mut found = match &named.series {
-        Some(series) => app.datastore.instances_of(series)?,
-        None => app.datastore.instances()?,
+    // One file is asked for over and over: it is found without a look at all the others.
+    let mut found = match (&named.series, &named.instance) {
+        (Some(series), Some(uid)) => app.datastore.instance_of(series, uid)?.into_iter().collect(),
+        _ => app.datastore.instances()?,
     };
-    found.retain(|instance| {
-        named.study.as_ref().is_none_or(|study| instance.study == *study)
-            && named.instance.as_ref().is_none_or(|uid| instance.uid == *uid)
-    });
-    if named.instance.is_some() {
-        found.truncate(1);
-    }
+    found.retain(|instance| named.holds(instance));
     if found.is_empty() {
         return Err(Problem::missing("there is no such study, series or instance among the DICOM files of the study"));
     }

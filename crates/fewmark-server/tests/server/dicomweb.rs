@@ -246,3 +246,20 @@ fn every_route_answers_as_it_is_described() {
     }
     assert_eq!(tried, 18);
 }
+
+#[test]
+fn a_series_may_lie_in_several_folders() {
+    let folder = scans("oblique");
+    let other = folder.path().join("more");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::rename(folder.path().join("chest/b.dcm"), other.join("b.dcm")).unwrap();
+    let server = Running::start(folder.path());
+    let within = format!("/studies/{STUDY}/series/{SERIES}");
+    let instances = server.get(&format!("{QIDO}{within}/instances")).ok().value();
+    assert_eq!(instances.as_array().unwrap().len(), 6);
+    assert_eq!(server.get(&format!("{WADO}{within}/metadata")).ok().value().as_array().unwrap().len(), 6);
+    for uid in texts(&instances, "00080018") {
+        let frame = format!("{WADO}{within}/instances/{}/frames/1", uid.as_str().unwrap());
+        assert_eq!(pieces(&server.get(&frame).ok())[0].1.len(), 112);
+    }
+}

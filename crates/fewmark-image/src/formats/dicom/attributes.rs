@@ -1,17 +1,14 @@
 //! The attributes of a file as a tree of values, each with its representation (PS3.5 section 6.2).
 
-use std::borrow::Cow;
-
 use dicom_core::dictionary::{DataDictionary as _, DataDictionaryEntry as _, VirtualVr};
 use dicom_core::{Tag as Pair, VR};
 use dicom_dictionary_std::StandardDataDictionary;
-use encoding_rs::Encoding as Charmap;
 
+use super::charset::Charset;
 use super::cursor::MAX_DEPTH;
 use super::dataset::{DataSet, Element, Tag, broken};
 use crate::DecodeError;
 
-const SPECIFIC_CHARACTER_SET: Tag = 0x0008_0005;
 const PIXEL_REPRESENTATION: Tag = 0x0028_0103;
 
 /// The longest value of bytes that is kept: a palette of 65536 colours.
@@ -53,56 +50,6 @@ pub fn tag_named(name: &str) -> Option<u32> {
     let entry = StandardDataDictionary.by_name(name)?;
     let Pair(group, element) = entry.tag();
     Some(u32::from(group) << 16 | u32::from(element))
-}
-
-/// How texts beyond ASCII are written.
-#[derive(Clone, Copy)]
-pub(super) struct Charset(&'static Charmap);
-
-impl Default for Charset {
-    fn default() -> Self {
-        Self(encoding_rs::UTF_8)
-    }
-}
-
-impl Charset {
-    /// That of a data set, or of the one around it. Of several, between which the texts switch, the last one that is known.
-    pub(super) fn of(set: &DataSet, outer: &Self) -> Self {
-        let Some(names) = set.text(SPECIFIC_CHARACTER_SET) else { return *outer };
-        names.rsplit('\\').find_map(|name| charmap(name.trim())).map_or(*outer, Self)
-    }
-
-    fn decode<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
-        if bytes.is_ascii() && !bytes.contains(&0x1b) {
-            return String::from_utf8_lossy(bytes);
-        }
-        self.0.decode_without_bom_handling(bytes).0
-    }
-}
-
-/// The encoding that a defined term stands for (PS3.3 section C.12.1.1.2).
-fn charmap(term: &str) -> Option<&'static Charmap> {
-    let label: &[u8] = match term.trim_start_matches("ISO 2022 IR ").trim_start_matches("ISO_IR ") {
-        "100" => b"iso-8859-1",
-        "101" => b"iso-8859-2",
-        "109" => b"iso-8859-3",
-        "110" => b"iso-8859-4",
-        "144" => b"iso-8859-5",
-        "127" => b"iso-8859-6",
-        "126" => b"iso-8859-7",
-        "138" => b"iso-8859-8",
-        "148" => b"iso-8859-9",
-        "203" => b"iso-8859-15",
-        "166" => b"tis-620",
-        "13" => b"shift_jis",
-        "87" | "159" => b"iso-2022-jp",
-        "149" => b"euc-kr",
-        "58" | "GBK" => b"gbk",
-        "GB18030" => b"gb18030",
-        "192" => b"utf-8",
-        _ => return None,
-    };
-    Charmap::for_label(label)
 }
 
 /// All attributes of a data set.

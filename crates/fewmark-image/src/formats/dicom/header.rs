@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use super::attributes::{Attribute, Charset, Value, attributes};
+use super::attributes::{Attribute, Value, attributes};
+use super::charset::Charset;
 use super::dataset::{DataSet, Part10, Rest};
 use crate::{DecodeError, Error, Format};
 

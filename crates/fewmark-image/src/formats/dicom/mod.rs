@@ -10,6 +10,7 @@
 //! * Not read: JPEG-LS, high-throughput JPEG 2000, 12-bit lossy JPEG, segmentation objects of 1 bit, float pixel data.
 
 mod attributes;
+mod charset;
 mod codec;
 mod cursor;
 mod dataset;
