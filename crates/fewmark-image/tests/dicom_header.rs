@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+
 use fewmark_image::dicom::{Attribute, Value, read_frames, read_header, tag_named};
 use fewmark_image::{DecodeError, Error};
 use support::{damage, golden};
@@ -105,6 +107,22 @@ fn native_frames_are_the_bytes_of_the_file() {
         let error = read_frames(file("multi_frame.dcm"), &[1, outside]).unwrap_err();
         assert!(matches!(error, Error::OutsideImage { size: [8, 7, 4], .. }), "{error}");
     }
+}
+
+#[test]
+fn frames_of_a_file_that_deflates_well_are_found() {
+    let whole = bytes("deflated.dcm");
+    // The length of group 2 stands behind the mark.
+    let body = 144 + u32::from_le_bytes(whole[140..144].try_into().unwrap()) as usize;
+    let mut inflated = Vec::new();
+    flate2::read::DeflateDecoder::new(&whole[body..]).read_to_end(&mut inflated).unwrap();
+    inflated.extend([&b"\xfc\xff\xfc\xffOB\0\0"[..], &100_000u32.to_le_bytes(), &[0; 100_000]].concat());
+    let mut packed = flate2::write::DeflateEncoder::new(whole[..body].to_vec(), flate2::Compression::default());
+    packed.write_all(&inflated).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.dcm");
+    std::fs::write(&path, packed.finish().unwrap()).unwrap();
+    assert_eq!(read_frames(&path, &[1]).unwrap(), read_frames(file("explicit.dcm"), &[1]).unwrap());
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl<'a> Part10<'a> {
 
     /// Where in the file the last `left` bytes of the data set begin; nowhere when it is deflated.
     pub(super) fn offset(&self, left: usize) -> Option<u64> {
-        matches!(self.body, Cow::Borrowed(_)).then_some((self.length - left) as u64)
+        matches!(self.body, Cow::Borrowed(_)).then(|| (self.length - left) as u64)
     }
 }
 

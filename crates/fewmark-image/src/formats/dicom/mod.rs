@@ -7,6 +7,8 @@
 //!   samples are not inverted. Colours become three channels; palettes are applied, YCbCr is converted to RGB.
 //! * The frames of one file, and the files of a series, are sorted along the normal of the slices and must be evenly
 //!   spaced.
+//! * What a file says before its samples, as a tree of attributes, and its frames as they are stored are read by
+//!   themselves: `header` and `frames`, for programs that ask for them over a network.
 //! * Not read: JPEG-LS, high-throughput JPEG 2000, 12-bit lossy JPEG, segmentation objects of 1 bit, float pixel data.
 
 mod attributes;
