@@ -131,6 +131,9 @@ pub(crate) struct Serve {
     /// A site whose pages may use the server, such as an OHIF viewer; may be repeated
     #[arg(long, value_name = "URL")]
     pub(crate) allow_origin: Vec<String>,
+    /// A folder with a built OHIF viewer, to be served under /ohif/
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) ohif: Option<PathBuf>,
     /// Largest upload in MiB
     #[arg(long, default_value_t = 4096, value_name = "MIB")]
     pub(crate) largest_upload: u64,

@@ -74,21 +74,31 @@ pub fn decode(
 /// [`Error::CannotStore`] when the format is unknown, only read, or cannot hold the image; [`Error::Io`].
 pub fn write_image(path: impl AsRef<Path>, image: &Image) -> Result<(), Error> {
     let path = path.as_ref();
-    write_atomically(path, &encode(path, image)?)
+    write_atomically(path, &encode(path, image, Compression::Usual)?)
 }
 
-/// The bytes of the file that [`write_image`] would write under a name.
+/// How samples are written by the formats that leave it open, NRRD and MetaImage. The name of a NIfTI file tells it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// Compressed.
+    #[default]
+    Usual,
+    /// As they are, for readers that cannot decompress.
+    None,
+}
+
+/// The bytes of the file that [`write_image`] would write under a name, with or without compression.
 ///
 /// # Errors
 /// [`Error::CannotStore`] when the format is unknown, only read, or cannot hold the image.
-pub fn encode(name: impl AsRef<Path>, image: &Image) -> Result<Vec<u8>, Error> {
+pub fn encode(name: impl AsRef<Path>, image: &Image, compression: Compression) -> Result<Vec<u8>, Error> {
     let path = name.as_ref();
     let format = writable_format(path)?;
     let gzip = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
     let bytes = match format {
         Format::Nifti => nifti::encode(image, gzip),
-        Format::Nrrd => nrrd::encode(image),
-        Format::MetaImage => metaimage::encode(image),
+        Format::Nrrd => nrrd::encode(image, compression),
+        Format::MetaImage => metaimage::encode(image, compression),
         Format::Png => raster::encode_png(image),
         Format::Tiff => tiff::encode(image),
         Format::Npy => npy::encode(image),

@@ -19,6 +19,11 @@ mod resample;
 mod sample;
 mod scaling;
 
+/// The attributes and the stored frames of DICOM files, as other programs ask for them.
+pub mod dicom {
+    pub use crate::formats::dicom::{Attribute, FileHeader, Frames, Value, read_frames, read_header, tag_named};
+}
+
 pub use crop::{crop, crop_to_box, embed_slice, pad, slice, slice_labels, window, window_labels};
 pub use error::{DecodeError, Error, SeriesError};
 pub use fewmark_grid::Grid;
@@ -26,8 +31,8 @@ pub use format::Format;
 pub use geometry::{Dimension, Geometry, GeometryError, GeometryMismatch};
 pub use image::Image;
 pub use io::{
-    decode, encode, encode_png, expect_folder, expect_writable, read_image, read_labels, read_series, write_atomically,
-    write_image, write_labels,
+    Compression, decode, encode, encode_png, expect_folder, expect_writable, read_image, read_labels, read_series,
+    write_atomically, write_image, write_labels,
 };
 pub use label_map::{Label, LabelMap};
 pub use resample::{Interpolation, resample_labels_to, resample_labels_to_spacing, resample_to, resample_to_spacing};

@@ -5,7 +5,9 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use fewmark_image::{Dimension, Error, Format, Geometry, Image, SampleType, decode, read_image, write_image};
+use fewmark_image::{
+    Compression, Dimension, Error, Format, Geometry, Image, SampleType, decode, encode, read_image, write_image,
+};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -51,6 +53,27 @@ fn files_of_other_programs_are_read_as_those_read_them() {
             assert!(!far(row, &numbers(want_row)), "{name}: {row:?}, expected {want_row}");
             assert!(want["exact"] == false || row.to_vec() == numbers(want_row), "{name}: {row:?} is not {want_row}");
         }
+    }
+}
+
+#[test]
+fn samples_without_compression_are_the_end_of_the_file() {
+    let geometry = Geometry::unit(Dimension::Three, [4, 3, 2]).unwrap();
+    for (kind, bytes) in [(SampleType::U8, 1), (SampleType::I16, 2)] {
+        let samples: Vec<f32> = (0..24u8).map(f32::from).collect();
+        let image = Image::new(samples, 1, geometry.clone()).unwrap().with_stored(kind);
+        let raw: Vec<u8> = (0..24u8).flat_map(|sample| [sample, 0].into_iter().take(bytes)).collect();
+        for (name, format, told) in
+            [("a.nrrd", Format::Nrrd, "encoding: raw"), ("a.mha", Format::MetaImage, "CompressedData = False")]
+        {
+            let plain = encode(name, &image, Compression::None).unwrap();
+            assert!(plain.ends_with(&raw) && String::from_utf8_lossy(&plain).contains(told), "{name}");
+            assert!(!encode(name, &image, Compression::Usual).unwrap().ends_with(&raw), "{name}");
+            assert_eq!(decode(format, &plain, &mut |_| unreachable!("the data is in the file")).unwrap(), image);
+        }
+        // The name of a NIfTI file tells.
+        let [usual, none] = [Compression::Usual, Compression::None].map(|c| encode("a.nii.gz", &image, c).unwrap());
+        assert_eq!(usual, none);
     }
 }
 

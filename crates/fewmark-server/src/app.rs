@@ -42,14 +42,15 @@ impl App {
             datastore.root().display().to_string(),
             config.studies.display().to_string(),
         ];
-        secrets.retain(|path| path.len() > 1);
+        // A plain name, as of a folder in the current one, may be a word of any sentence.
+        secrets.retain(|path| path.len() > 1 && path.contains(std::path::MAIN_SEPARATOR));
         let workers = Arc::new(Semaphore::new(rayon::current_num_threads().max(1)));
         Ok(Self {
             warm: Store::new(config.warm_bytes),
             flights: Flights::default(),
             methods: Methods::new(datastore.models()),
             jobs: Jobs::open(datastore.runs()),
-            batches: Batches::default(),
+            batches: Batches::open(datastore.batch()),
             log: Log::default(),
             config,
             datastore,

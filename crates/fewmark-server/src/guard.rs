@@ -81,10 +81,11 @@ fn check(app: &App, headers: &HeaderMap, method: &Method, uri: &Uri) -> Result<(
     }
 }
 
-/// What anybody may see: the page itself, which then asks for the token, and whether there is one.
+/// What anybody may see: the page itself, which then asks for the token, another viewer's, and whether there is one.
 fn is_open(path: &str) -> bool {
     matches!(path, "/health" | "/openapi.json" | "/auth" | "/auth/" | "/auth/token" | "/docs")
         || crate::page::is_part(path)
+        || crate::ohif::is_part(path)
 }
 
 fn brings(headers: &HeaderMap, token: &str) -> bool {
@@ -213,6 +214,8 @@ fn headers(app: &App, headers: &mut HeaderMap, id: &str, origin: Option<HeaderVa
     set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     if crate::page::is_part(path) {
         set(header::CONTENT_SECURITY_POLICY, POLICY);
+    } else if crate::ohif::is_part(path) {
+        set(header::CONTENT_SECURITY_POLICY, crate::ohif::POLICY);
     } else {
         set(header::CACHE_CONTROL, "no-store");
         set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; sandbox");

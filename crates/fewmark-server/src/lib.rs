@@ -5,7 +5,9 @@
 //! guard     what every request passes: host and origin, token, request id, panics, the shape of errors
 //! api       our own JSON interface, which the page speaks (openapi.json describes it)
 //! monai     the protocol of MONAI Label, which 3D Slicer, OHIF and the client `monailabel` speak
+//! dicomweb  the study's DICOM files, searched and handed out, for viewers that load scans by themselves
 //! page      the web page, embedded
+//! ohif      the viewer OHIF, where the user has one
 //! segment   one segmentation: image, slice, marks, method, labelled examples, coarse answer, being superseded
 //! warm      decoded images, encoded examples and solver states, bounded, least recently used leaves
 //! datastore the study folder in MONAI Label's layout
@@ -22,6 +24,7 @@ mod batch;
 mod body;
 mod clock;
 mod datastore;
+mod dicomweb;
 mod error;
 mod facts;
 mod flight;
@@ -31,6 +34,7 @@ mod listen;
 mod log;
 mod methods;
 mod monai;
+mod ohif;
 mod page;
 mod pictures;
 mod random;
@@ -39,6 +43,7 @@ mod runs;
 mod schema;
 mod scores;
 mod segment;
+mod sending;
 mod sessions;
 mod stamp;
 mod warm;
@@ -64,6 +69,8 @@ pub struct Config {
     pub token: Option<String>,
     /// Other sites whose pages may use the server, such as `https://viewer.example.org`.
     pub origins: Vec<String>,
+    /// A folder with a built OHIF viewer, served under `/ohif/`.
+    pub ohif: Option<PathBuf>,
     /// The largest upload, in bytes.
     pub largest_upload: u64,
     /// Memory for decoded images and solver states, in bytes.
@@ -80,6 +87,7 @@ impl Config {
             address: SocketAddr::from(([127, 0, 0, 1], 8000)),
             token: None,
             origins: Vec::new(),
+            ohif: None,
             largest_upload: 4 << 30,
             warm_bytes: fewmark::image::memory::free().map_or(1 << 30, |free| (free / 4).min(2 << 30)),
             patience: std::time::Duration::from_secs(30),

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::app::App;
-use crate::{Config, StartError};
+use crate::{Config, StartError, ohif};
 
 /// Connections at a time: a client that holds many does not take all the memory.
 const CONNECTIONS: usize = 256;
@@ -35,7 +35,7 @@ impl Server {
     ///
     /// # Errors
     /// [`StartError`] when the folder cannot be used, the port is taken, or the address is not this machine's own and there is no token.
-    pub async fn bind(config: Config) -> Result<Self, StartError> {
+    pub async fn bind(mut config: Config) -> Result<Self, StartError> {
         let failed = |message: String, hint: &str| StartError { message, hint: Some(hint.into()) };
         match &config.token {
             None if !config.address.ip().is_loopback() => {
@@ -51,6 +51,14 @@ impl Server {
                 ));
             }
             _ => {}
+        }
+        if let Some(folder) = &mut config.ohif {
+            *folder = ohif::check(folder).map_err(|e| {
+                failed(
+                    format!("there is no OHIF viewer in {folder:?}: {e}"),
+                    "build OHIF with PUBLIC_URL=/ohif/, and give the folder that has its index.html",
+                )
+            })?;
         }
         let studies = config.studies.clone();
         let app = App::new(config).map_err(|e| {

@@ -36,7 +36,8 @@ pub(crate) fn serve(path: &str) -> Response {
     response
 }
 
-fn kind(path: &str) -> &'static str {
+/// The type of a file by its ending.
+pub(crate) fn kind(path: &str) -> &'static str {
     match path.rsplit_once('.').map_or("", |(_, ending)| ending) {
         "html" => "text/html; charset=utf-8",
         "js" | "mjs" => "text/javascript; charset=utf-8",

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fewmark::image::{Format, SampleType, encode, encode_png, slice};
+use fewmark::image::{Compression, Format, SampleType, encode, encode_png, slice};
 use fewmark::{Dimension, Image};
 
 use crate::error::Problem;
@@ -20,10 +20,10 @@ pub(crate) fn nifti(file: &Path, image: &Image) -> Result<Vec<u8>, Problem> {
         if Format::of_name(file) == Some(Format::Nifti) && file.extension().is_some_and(|ending| ending == "gz") {
             return std::fs::read(file).map_err(|e| Problem::io("read", file, e));
         }
-        return Ok(encode("volume.nii.gz", image)?);
+        return Ok(encode("volume.nii.gz", image, Compression::Usual)?);
     }
     let grey = Image::new(vec![0.0; image.geometry().len()], 1, image.geometry().clone())?.with_stored(SampleType::U8);
-    let mut bytes = encode("volume.nii", &grey)?;
+    let mut bytes = encode("volume.nii", &grey, Compression::Usual)?;
     bytes[DATATYPE_AT..DATATYPE_AT + 2].copy_from_slice(&RGB24.0.to_le_bytes());
     bytes[DATATYPE_AT + 2..DATATYPE_AT + 4].copy_from_slice(&RGB24.1.to_le_bytes());
     bytes.truncate(SAMPLES_AT);

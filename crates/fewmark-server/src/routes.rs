@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
 use crate::Shared;
-use crate::{api, guard, monai, page};
+use crate::{api, dicomweb, guard, monai, ohif, page};
 
 /// All routes, behind the guard.
 pub(crate) fn router(app: Shared) -> Router {
@@ -17,6 +17,8 @@ pub(crate) fn router(app: Shared) -> Router {
         .route("/openapi.json", get(openapi))
         .merge(api::routes())
         .merge(monai::routes())
+        .merge(dicomweb::routes())
+        .merge(ohif::routes())
         .fallback(fallback)
         .with_state(app.clone())
         .layer(from_fn_with_state(app, guard::guard))

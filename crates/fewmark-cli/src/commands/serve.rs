@@ -19,6 +19,7 @@ pub(crate) fn run(arguments: &Serve, common: &Common) -> Result<(), Failure> {
         config.token = Some(fewmark_server::new_token());
     }
     config.origins.clone_from(&arguments.allow_origin);
+    config.ohif.clone_from(&arguments.ohif);
     config.largest_upload = arguments.largest_upload.saturating_mul(1 << 20);
     if let Some(mebibytes) = arguments.warm {
         config.warm_bytes = mebibytes.saturating_mul(1 << 20);
@@ -27,14 +28,14 @@ pub(crate) fn run(arguments: &Serve, common: &Common) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Failure::work(format!("cannot start threads: {e}")))?;
     runtime.block_on(async {
         let server = Server::bind(config).await?;
-        announce(&server, token.as_deref(), common)?;
+        announce(&server, token.as_deref(), arguments.ohif.is_some(), common)?;
         server.serve(interrupted()).await;
         Ok(())
     })
 }
 
 /// Says where the server is.
-fn announce(server: &Server, token: Option<&str>, common: &Common) -> Result<(), Failure> {
+fn announce(server: &Server, token: Option<&str>, ohif: bool, common: &Common) -> Result<(), Failure> {
     let address = server.address();
     let fragment = token.map_or(String::new(), |token| format!("#token={token}"));
     let url = format!("http://{address}/{fragment}");
@@ -42,6 +43,9 @@ fn announce(server: &Server, token: Option<&str>, common: &Common) -> Result<(),
         return print_json(&json!({ "url": url, "address": address.to_string(), "token": token }));
     }
     print(format!("open {url} in a browser; 3D Slicer's MONAILabel module connects to http://{address}"))?;
+    if ohif {
+        note(common, format!("OHIF is at http://{address}/ohif/"));
+    }
     if token.is_some() {
         note(common, "the token is shown this once; for 3D Slicer it is the password, with any user name");
     }

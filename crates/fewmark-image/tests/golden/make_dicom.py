@@ -226,10 +226,36 @@ def multi_frame(expected):
     write(HERE / "cine.dcm", volume, sop=SecondaryCaptureImageStorage, NumberOfFrames=4)
 
 
+def described():
+    """Attributes of many representations; what pydicom writes of them as DICOM's JSON is expected.json's neighbour."""
+    inner = Dataset()
+    inner.CodeValue, inner.CodeMeaning = "T-62000", "Leber"
+    item = Dataset()
+    item.ReferencedSOPInstanceUID = SERIES + ".77"
+    item.PurposeOfReferenceCodeSequence = Sequence([inner])
+    attributes = {
+        "SpecificCharacterSet": "ISO_IR 100", "PatientName": "M\u00fcller^J\u00f6rg", "PatientID": "A-7",
+        "PatientBirthDate": "19500102", "StudyDate": "20240229", "StudyDescription": "Abdomen \u00fc",
+        "ImageType": ["ORIGINAL", "PRIMARY"], "FrameIncrementPointer": 0x00181063, "AccessionNumber": "",
+        "SmallestImagePixelValue": -5, "ExposureInuAs": 1200, "EventElapsedTimes": [1.5, -2.25],
+        "SourceImageSequence": Sequence([item, Dataset()]), "ICCProfile": bytes(range(10)),
+    }
+    grey = np.arange(ROWS * COLUMNS, dtype=np.int16).reshape(ROWS, COLUMNS) - 20
+    for name, syntax in [("explicit", ExplicitVRLittleEndian), ("implicit", ImplicitVRLittleEndian),
+                         ("big_endian", ExplicitVRBigEndian)]:
+        path = HERE / "described" / f"{name}.dcm"
+        write(path, grey, syntax, **place(2), **attributes)
+    ds = pydicom.dcmread(path)
+    del ds.PixelData
+    told = json.dumps(ds.to_json_dict(), separators=(",", ":"), sort_keys=True)
+    (HERE / "described" / "expected.json").write_text(told + "\n")
+
+
 shutil.rmtree(HERE, ignore_errors=True)
 expected = {}
 series(expected)
 encodings(expected)
 palette(expected)
 multi_frame(expected)
+described()
 (HERE / "expected.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n")

@@ -47,7 +47,7 @@ pub(super) async fn get(
             let (_, decoded) = load(app, &image.path)?;
             decoded.image.geometry().expect_same_space(map.geometry()).map_err(fewmark::image::Error::from)?;
             let mut legend = app.datastore.legend();
-            legend.extend(app.datastore.legend_of(&id, &tag));
+            legend.extend(app.datastore.legend_of(&image.id, &tag));
             let labels = map.present().into_iter().map(|value| {
                 let (name, colour) = legend.remove(&value).unwrap_or_else(|| (format!("label {value}"), None));
                 (value.to_string(), Legend { name, colour: Some(colour.unwrap_or_else(|| colour_of(value))) })
@@ -85,7 +85,7 @@ pub(super) async fn put(
             let counts = counts(&map);
             let volumes: BTreeMap<String, f64> =
                 counts.iter().map(|(value, &count)| (value.clone(), volume_ml(count, geometry))).collect();
-            Ok(json!({ "id": id, "tag": tag, "voxels": counts, "volume_ml": volumes }))
+            Ok(json!({ "id": image.id, "tag": tag, "voxels": counts, "volume_ml": volumes }))
         })
         .await?;
     Ok(answer(&saved))

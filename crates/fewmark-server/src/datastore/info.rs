@@ -42,7 +42,7 @@ impl Datastore {
         let ending = dotted(&name_of(&path));
         self.lock().change(|index| {
             index.set_image(&image.id, &image.name(), None);
-            index.set_label(id, tag, &ending, info);
+            index.set_label(&image.id, tag, &ending, info);
         })
     }
 

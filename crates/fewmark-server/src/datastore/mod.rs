@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! FOLDER/a.nii.gz, b.png, ...           images; their names without endings are their ids
-//!        c/                             an image too, if it holds the files of a DICOM series
+//!        c/                             an image too, if it holds the files of a DICOM series, whose identifier names it as well
 //!        labels/final/a.nii.gz          saved by a person
 //!        labels/original/a.nii.gz       made by a model; there may be other tags
 //!        datastore_v2.json              what is known of images and labels: names, times, who saved
@@ -14,6 +14,7 @@
 //! shown as it is. The index only adds what files do not say. Everything is written beside its place and renamed.
 
 mod dataset;
+mod dicom;
 mod files;
 mod index;
 mod info;
@@ -29,6 +30,8 @@ use fewmark::image::Format;
 use tempfile::NamedTempFile;
 
 use crate::error::Problem;
+use dicom::Known;
+pub(crate) use dicom::{INSTANCE_UID, Instance, SERIES_UID, STUDY_UID};
 pub(crate) use files::name_of;
 use files::{files, files_or_none, remove_old, series};
 use index::Index;
@@ -54,6 +57,7 @@ const HIDDEN: &str = ".fewmark";
 pub(crate) struct Datastore {
     root: PathBuf,
     index: Mutex<Index>,
+    dicom: Known,
 }
 
 /// An image of the study.
@@ -91,7 +95,7 @@ impl Datastore {
         let root = root.canonicalize()?;
         let temporary = root.join(HIDDEN).join("tmp");
         fs::create_dir_all(&temporary)?;
-        let store = Self { index: Mutex::new(Index::at(&root)), root };
+        let store = Self { index: Mutex::new(Index::at(&root)), dicom: Known::default(), root };
         // What a program that was killed left behind is of no use.
         remove_old(&temporary, "");
         remove_old(&store.root, PART);
@@ -117,6 +121,11 @@ impl Datastore {
     /// Where trainings keep what they need to go on.
     pub(crate) fn runs(&self) -> PathBuf {
         self.root.join(HIDDEN).join("runs")
+    }
+
+    /// Where a batch that is not done keeps what it has done.
+    pub(crate) fn batch(&self) -> PathBuf {
+        self.root.join(HIDDEN).join("batch.json")
     }
 
     /// A file on its way, on the file system of the study.
@@ -154,13 +163,14 @@ impl Datastore {
         Ok(images.into_values().collect())
     }
 
-    /// One image.
+    /// One image, by its id or by the identifier of its DICOM series.
     pub(crate) fn image(&self, id: &str) -> Result<ImageFile, Problem> {
-        let mut images = self.images()?;
-        match images.iter().position(|image| image.id == id) {
-            Some(at) => Ok(images.swap_remove(at)),
-            None => Err(gone(id)),
-        }
+        self.among(&self.images()?, id).ok_or_else(|| gone(id))
+    }
+
+    /// The image of that id, or else of that identifier, among all images.
+    pub(crate) fn among(&self, images: &[ImageFile], id: &str) -> Option<ImageFile> {
+        images.iter().find(|image| image.id == id).cloned().or_else(|| self.image_of_series(id, images))
     }
 
     /// The label of an image under a tag.

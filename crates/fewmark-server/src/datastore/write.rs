@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use axum::http::StatusCode;
-use fewmark::image::{Format, encode, write_atomically};
+use fewmark::image::{Compression, Format, encode, write_atomically};
 use fewmark::{Dimension, LabelMap, image};
 use serde_json::{Map, Value, json};
 use tempfile::NamedTempFile;
@@ -31,7 +31,7 @@ impl Datastore {
         let folder = self.label_folder(tag);
         let ending = label_ending(image, labels);
         let path = folder.join(format!("{}.{ending}", image.id));
-        let bytes = encode(&path, &labels.to_image())?;
+        let bytes = encode(&path, &labels.to_image(), Compression::Usual)?;
         let mut index = self.lock();
         if !image.path.exists() {
             return Err(gone(&image.id));
@@ -56,9 +56,9 @@ impl Datastore {
     /// Removes the label of an image.
     pub(crate) fn remove_label(&self, id: &str, tag: &str) -> Result<(), Problem> {
         let mut index = self.lock();
-        let (_, path) = self.label(id, tag)?;
+        let (image, path) = self.label(id, tag)?;
         fs::remove_file(&path).map_err(|e| Problem::io("remove", &path, e))?;
-        index.change(|index| index.remove_label(id, tag))
+        index.change(|index| index.remove_label(&image.id, tag))
     }
 
     /// Removes an image and its labels.
@@ -77,7 +77,7 @@ impl Datastore {
         for path in image.labels.values().chain([&image.path]) {
             fs::remove_file(path).map_err(|e| Problem::io("remove", path, e))?;
         }
-        index.change(|index| index.remove_image(id))
+        index.change(|index| index.remove_image(&image.id))
     }
 
     /// Adds an image, which must be one, under the name that it is to have; its id.

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::Params;
 use crate::Shared;
 use crate::active::{Strategy, next as choose};
+use crate::app::App;
 use crate::body;
+use crate::datastore::{ImageFile, SERIES_UID, STUDY_UID};
 use crate::error::Problem;
 use crate::routes::json as answer;
 
@@ -33,6 +35,7 @@ pub(super) async fn next(
             info.insert("id".into(), image.id.clone().into());
             info.insert("name".into(), image.name().into());
             info.insert("path".into(), app.shown(&image.path).into());
+            info.extend(of_dicom(app, &image));
             if let Some(uncertainty) = chosen.uncertainty {
                 info.insert("uncertainty".into(), uncertainty.into());
             }
@@ -40,4 +43,19 @@ pub(super) async fn next(
         })
         .await?;
     Ok(answer(&found))
+}
+
+/// What OHIF shows of a scan that it is to open next, by which it finds it.
+fn of_dicom(app: &App, image: &ImageFile) -> Params {
+    const SHOWN: [(&str, u32); 6] = [
+        ("Modality", 0x0008_0060),
+        ("StudyDate", 0x0008_0020),
+        ("StudyTime", 0x0008_0030),
+        ("PatientID", 0x0010_0020),
+        ("StudyInstanceUID", STUDY_UID),
+        ("SeriesInstanceUID", SERIES_UID),
+    ];
+    let Some(first) = app.datastore.first_instance(image) else { return Params::new() };
+    let text = |tag| first.text(tag).map(Value::from);
+    SHOWN.into_iter().filter_map(|(name, tag)| Some((name.to_owned(), text(tag)?))).collect()
 }

@@ -1,14 +1,15 @@
 //! What viewers send with an image, in our own terms.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fewmark::LabelMap;
-use fewmark::image::read_labels;
 use serde_json::Value;
 
 use super::Params;
 use super::info::{Gives, LAST_LABELLED, Offer, knobs};
+use super::labels::scribbles_of;
 use super::train::as_number;
+use crate::app::App;
 use crate::body::FormFile;
 use crate::error::Problem;
 use crate::schema;
@@ -20,10 +21,16 @@ const POINTS_OF_SCRIBBLES: usize = 64;
 const SCRIBBLE_IDS: [(&str, u16); 2] = [("background_scribbles", 2), ("foreground_scribbles", 3)];
 
 /// The request in our own terms.
-pub(super) fn ask(offer: &Offer, image: PathBuf, params: &Params, label: Option<&FormFile>) -> Result<Ask, Problem> {
+pub(super) fn ask(
+    app: &App,
+    offer: &Offer,
+    image: PathBuf,
+    params: &Params,
+    label: Option<&FormFile>,
+) -> Result<Ask, Problem> {
     let marks = match offer.gives {
         Gives::Clicks => clicks(params)?,
-        Gives::Scribbles => scribbles(params, label)?,
+        Gives::Scribbles => scribbles(app, &image, params, label)?,
         Gives::Supports | Gives::Nothing => MarksBody::default(),
     };
     let slice = if offer.flat { Some(slice_of(params, &marks)?) } else { None };
@@ -105,10 +112,10 @@ fn points(params: &Params, key: &str) -> Result<Vec<[f64; 3]>, Problem> {
 }
 
 /// Scribbles, which come as labels of the image's grid with ids that go by names.
-fn scribbles(params: &Params, label: Option<&FormFile>) -> Result<MarksBody, Problem> {
+fn scribbles(app: &App, image: &Path, params: &Params, label: Option<&FormFile>) -> Result<MarksBody, Problem> {
     let file = label
         .ok_or_else(|| Problem::wrong("the form has no scribbles").hint("send them as labels in the field `label`"))?;
-    let map = read_labels(file.file.path()).map_err(|e| Problem::from(e).of_upload(file.file.path(), &file.name))?;
+    let map = scribbles_of(app, image, file)?;
     let list = params.get("label_info").and_then(Value::as_array);
     let id = |(name, usual): (&str, u16)| -> u16 {
         let entry = list.into_iter().flatten().find(|entry| entry.get("name").and_then(Value::as_str) == Some(name));

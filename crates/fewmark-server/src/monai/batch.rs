@@ -54,7 +54,7 @@ fn order(app: &Shared, model: &str, which: &str, params: Params) -> Result<Order
             .hint("trained models and few-shot segmentation need nobody"));
     }
     // What is wrong with the request is wrong for every image.
-    ask(&offer, PathBuf::new(), &params, None)?;
+    ask(app, &offer, PathBuf::new(), &params, None)?;
     let keeps = params.get("save_label").is_none_or(|save| save.as_bool() != Some(false));
     let tag = params.get("label_tag").and_then(Value::as_str).unwrap_or(ORIGINAL).to_owned();
     check_tag(&tag)?;
@@ -64,15 +64,16 @@ fn order(app: &Shared, model: &str, which: &str, params: Params) -> Result<Order
     }
     let images = images(app, which, &params)?;
     let (name, request) = (offer.name.clone(), params.clone());
+    let kept_under = keeps.then(|| tag.clone());
     let work = move |app: &Shared, image: &ImageFile, wanted: &_| {
-        let ask = ask(&offer, image.path.clone(), &params, None)?;
+        let ask = ask(app, &offer, image.path.clone(), &params, None)?;
         let found = segment(app, &ask, wanted, false, &mut |_| {})?;
         if keeps {
             save(app, &offer, image, &tag, &found, &label_names(app, &offer, &params, &found))?;
         }
         Ok(found.labels.labels().iter().filter(|label| **label != 0).count())
     };
-    Ok(Order { name, images, request, work: Box::new(work) })
+    Ok(Order { name, images, request, which: which.to_owned(), tag: kept_under, work: Box::new(work) })
 }
 
 /// The images that are meant; `max_batch_size` bounds their number, 0 does not.

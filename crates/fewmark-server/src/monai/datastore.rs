@@ -3,21 +3,19 @@
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
-use fewmark::image::{Format, read_labels};
-use fewmark::{Geometry, LabelMap};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::info::statistics_of;
+use super::labels::labels_of;
 use super::{Params, files};
 use crate::Shared;
 use crate::api::query;
-use crate::body::{Form, FormFile};
+use crate::body::Form;
 use crate::datastore::{FINAL, ImageFile, ending};
 use crate::error::Problem;
 use crate::routes::json as answer;
-use crate::segment::load;
 
 #[derive(Deserialize)]
 struct List {
@@ -114,7 +112,7 @@ pub(super) async fn image_info(State(app): State<Shared>, uri: Uri) -> Result<Re
     let info = app
         .wait(move |app| {
             let image = app.datastore.image(&id)?;
-            let mut info = app.datastore.image_info(&id);
+            let mut info = app.datastore.image_info(&image.id);
             info.insert("path".into(), app.shown(&image.path).into());
             Ok(info)
         })
@@ -135,7 +133,7 @@ pub(super) async fn set_image_info(State(app): State<Shared>, uri: Uri, form: Fo
         .wait(move |app| {
             let image = app.datastore.image(&id)?;
             app.datastore.set_image_info(&image, info)?;
-            Ok(app.datastore.image_info(&id))
+            Ok(app.datastore.image_info(&image.id))
         })
         .await?;
     Ok(answer(&info))
@@ -153,32 +151,11 @@ pub(super) async fn save_label(State(app): State<Shared>, uri: Uri, mut form: Fo
     let (params, file) = (form.params()?, form.expect_file("label")?);
     app.compute(move |app| {
         let image = app.datastore.image(&id)?;
-        let labels = labels_of(app, &image, &file)?;
+        let labels = labels_of(app, &image.path, &file)?;
         app.datastore.save_label(&image, &tag, &labels, params)?;
-        Ok(answer(&json!({ "image": id, "label": id })))
+        Ok(answer(&json!({ "image": image.id, "label": image.id })))
     })
     .await
-}
-
-/// The labels in an uploaded file, in the image's own geometry.
-///
-/// # Errors
-/// 422 when the file is no label map, or lies elsewhere than the image.
-pub(super) fn labels_of(app: &Shared, image: &ImageFile, file: &FormFile) -> Result<LabelMap, Problem> {
-    let (_, decoded) = load(app, &image.path)?;
-    let geometry = decoded.image.geometry();
-    let labels = read_labels(file.file.path()).map_err(|e| Problem::from(e).of_upload(file.file.path(), &file.name))?;
-    expect_same_place(&image.path, geometry, labels.geometry())?;
-    Ok(LabelMap::new(labels.labels().to_vec(), geometry.clone())?)
-}
-
-/// Whether labels belong to an image. A picture has no place in the world, and viewers give it one of their own: its size has to do.
-fn expect_same_place(path: &std::path::Path, image: &Geometry, labels: &Geometry) -> Result<(), Problem> {
-    let picture = matches!(Format::of_name(path), Some(Format::Png | Format::Jpeg | Format::Bmp));
-    if picture && image.size() == labels.size() {
-        return Ok(());
-    }
-    Ok(image.expect_same_space(labels).map_err(fewmark::image::Error::from)?)
 }
 
 pub(super) async fn remove_label(State(app): State<Shared>, uri: Uri) -> Result<Response, Problem> {
@@ -191,8 +168,8 @@ pub(super) async fn label_info(State(app): State<Shared>, uri: Uri) -> Result<Re
     let (id, tag) = query::<Which>(&uri)?.label()?;
     let info = app
         .wait(move |app| {
-            let (_, path) = app.datastore.label(&id, &tag)?;
-            let mut info = app.datastore.label_info(&id, &tag);
+            let (image, path) = app.datastore.label(&id, &tag)?;
+            let mut info = app.datastore.label_info(&image.id, &tag);
             info.insert("path".into(), app.shown(&path).into());
             Ok(info)
         })
@@ -205,9 +182,9 @@ pub(super) async fn set_label_info(State(app): State<Shared>, uri: Uri, form: Fo
     let more = info_of(&form)?;
     let info: Map<String, Value> = app
         .wait(move |app| {
-            app.datastore.label(&id, &tag)?;
-            let info: Map<String, Value> = app.datastore.label_info(&id, &tag).into_iter().chain(more).collect();
-            app.datastore.set_label_info(&id, &tag, info.clone())?;
+            let (image, _) = app.datastore.label(&id, &tag)?;
+            let info: Map<String, Value> = app.datastore.label_info(&image.id, &tag).into_iter().chain(more).collect();
+            app.datastore.set_label_info(&image.id, &tag, info.clone())?;
             Ok(info)
         })
         .await?;

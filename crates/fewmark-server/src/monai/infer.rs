@@ -7,13 +7,12 @@ use std::time::Instant;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use fewmark::image::{Format, encode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::Params;
 use super::ask::ask;
 use super::info::{Gives, Offer, names, offer};
+use super::{Params, result};
 use crate::Shared;
 use crate::api::query;
 use crate::body::{Form, FormFile};
@@ -57,7 +56,7 @@ pub(super) async fn infer(
             let offer = offer(app, &model)?;
             let subject = subject(app, &which, upload)?;
             let begun = Instant::now();
-            let ask = ask(&offer, subject.path.clone(), &params, label.as_ref())?;
+            let ask = ask(app, &offer, subject.path.clone(), &params, label.as_ref())?;
             let found = segment(app, &ask, &wanted, false, &mut |_| {})?;
             let solved = begun.elapsed().as_secs_f64();
             finish(app, &offer, &subject, params, &found, solved)
@@ -133,14 +132,7 @@ fn finish(
     solved: f64,
 ) -> Result<Done, Problem> {
     let begun = Instant::now();
-    let ending = params.get("result_extension").and_then(Value::as_str).unwrap_or(".nii.gz");
-    let ending = format!(".{}", ending.trim_start_matches('.'));
-    let name = format!("{}{ending}", offer.name);
-    if Format::of_name(std::path::Path::new(&name)).is_none() || ending.contains(['/', '\\']) {
-        return Err(Problem::wrong(format!("result_extension = {ending:?}: the ending tells no known format"))
-            .hint("endings that can be written: .nrrd .nii.gz .nii .mha .tif .png .npy"));
-    }
-    let file = encode(&name, &found.labels.to_image())?;
+    let (name, file) = result::file(&offer.name, &params, &found.labels)?;
     let names = label_names(app, offer, &params, found);
     let mut told = Map::from_iter([
         ("label_names".to_owned(), Value::from(names.clone())),

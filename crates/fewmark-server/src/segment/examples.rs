@@ -85,7 +85,7 @@ fn candidates(app: &App, ask: &Ask) -> Result<(Vec<(ImageFile, PathBuf)>, bool),
     }
     let mut named = Vec::new();
     for id in &ask.support {
-        let Some(image) = images.iter().find(|image| image.id == *id) else {
+        let Some(image) = app.datastore.among(&images, id) else {
             return Err(Problem::missing(format!("there is no image {id:?} in the study to be an example")));
         };
         if image.path == ask.image {
@@ -96,8 +96,9 @@ fn candidates(app: &App, ask: &Ask) -> Result<(Vec<(ImageFile, PathBuf)>, bool),
             return Err(Problem::wrong(format!("the image {id:?} has no label {FINAL:?} to learn from"))
                 .hint("label it and save it, or choose an image that has labels"));
         };
-        if !named.iter().any(|(known, _): &(ImageFile, PathBuf)| known.id == *id) {
-            named.push((image.clone(), labels.clone()));
+        if !named.iter().any(|(known, _): &(ImageFile, PathBuf)| known.id == image.id) {
+            let labels = labels.clone();
+            named.push((image, labels));
         }
     }
     Ok((named, true))

@@ -68,7 +68,7 @@ fn check(document: &Value, schema: &Value, value: &Value, place: &str) -> Result
 }
 
 /// Checks an answer against the description of its route: the status is documented, the type too, and JSON has the shape.
-fn expect_documented(document: &Value, route: &str, method: &str, reply: &Reply) {
+pub(crate) fn expect_documented(document: &Value, route: &str, method: &str, reply: &Reply) {
     let place = format!("{method} {route} -> {}", reply.status);
     let mut answer = &document["paths"][route][method]["responses"][reply.status.to_string()];
     assert!(!answer.is_null(), "{place} is not documented: {}", reply.text());
@@ -240,6 +240,8 @@ fn every_route_answers_as_it_is_described() {
         .as_object()
         .unwrap()
         .iter()
+        // Those of DICOMweb are tried where there are scans.
+        .filter(|(route, _)| !crate::dicomweb::is_ours(route))
         .flat_map(|(route, methods)| methods.as_object().unwrap().keys().map(|m| (route.clone(), m.clone())))
         .collect();
     let missed: Vec<_> = described.difference(&seen).collect();

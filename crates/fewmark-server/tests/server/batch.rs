@@ -84,6 +84,39 @@ fn one_batch_runs_at_a_time_and_stops_when_it_is_asked_to() {
     assert!(stopped["end_ts"].is_string());
     // A server that is to end does not wait for all images either.
     server.json("POST", "/batch/infer/fewshot?images=unlabeled", &json!({})).ok();
+    let labelled = |server: &Running| {
+        let task = server.get("/batch/infer").ok().value();
+        let images = task["result"]["images"].as_object().unwrap().clone();
+        images.into_iter().filter(|(_, image)| image["voxels"].is_u64()).collect::<serde_json::Map<_, _>>()
+    };
+    while labelled(&server).len() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    drop(server);
+
+    // The next one tells how far it came, and goes on when the same is asked for again.
+    let server = Running::start(folder.path());
+    let before = labelled(&server);
+    let task = server.get("/batch/infer").ok().value();
+    assert_eq!((&task["status"], &task["result"]["total"]), (&json!("STOPPED"), &stopped["result"]["total"]));
+    assert!(before.len() >= 2 && before.len() < 41, "{before:?}");
+    let file = |id: &str| folder.path().join(format!("labels/original/{id}.nrrd"));
+    let written = |id: &String| std::fs::metadata(file(id)).unwrap().modified().unwrap();
+    let times: Vec<_> = before.keys().map(written).collect();
+    let task = server.json("POST", "/batch/infer/fewshot?images=unlabeled", &json!({})).ok().value();
+    assert_eq!(task["status"], "RUNNING");
+    assert!(before.iter().all(|(id, found)| task["result"]["images"][id] == *found), "{task}");
+    server.send("DELETE", "/batch/infer/", &[], b"").ok();
+    assert_eq!(before.keys().map(written).collect::<Vec<_>>(), times);
+    // A label that is gone is made again; another order begins anew.
+    let gone = before.keys().next().unwrap();
+    std::fs::remove_file(file(gone)).unwrap();
+    let task = server.json("POST", "/batch/infer/fewshot?images=unlabeled", &json!({})).ok().value();
+    assert!(!task["result"]["images"].as_object().unwrap().contains_key(gone), "{task}");
+    server.send("DELETE", "/batch/infer/", &[], b"").ok();
+    let other = json!({ "label_tag": "other" });
+    let task = server.json("POST", "/batch/infer/fewshot?images=unlabeled", &other).ok().value();
+    assert_eq!(task["result"]["done"], 0, "{task}");
 }
 
 #[test]

@@ -5,7 +5,9 @@
 mod api;
 mod bad_requests;
 mod batch;
+mod dicomweb;
 mod faults;
 mod fewshot;
+mod ohif;
 mod slicer;
 mod support;

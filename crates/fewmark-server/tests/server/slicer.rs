@@ -3,7 +3,7 @@
 use crate::support::{CORNER, MIDDLE, Part, Running, form, read, study};
 use fewmark::Geometry;
 use fewmark::LabelMap;
-use fewmark::image::{SampleType, encode, read_image};
+use fewmark::image::{Compression, SampleType, encode, read_image};
 use serde_json::{Value, json};
 
 /// The orientation fields of a NIfTI-1 header, as bytes.
@@ -131,7 +131,7 @@ fn scribbles_come_as_labels_with_ids_by_name() {
         scribbles.labels_mut()[grid.index([x, 18, 7])] = 9;
         scribbles.labels_mut()[grid.index([x, 2, 7])] = 8;
     }
-    let file = encode("s.nii.gz", &scribbles.to_image()).unwrap();
+    let file = encode("s.nii.gz", &scribbles.to_image(), Compression::Usual).unwrap();
     let params = json!({
         "roi": [], "selected_label_name": "spleen", "result_extension": ".nii.gz",
         "label_info": [{ "name": "background_scribbles", "id": 8 }, { "name": "foreground_scribbles", "id": 9 }],
@@ -151,7 +151,8 @@ fn submit_a_label_and_train() {
     // 4. Submit: the label comes in a file of another format, with the full path of the client as its name.
     let geometry = read_image(folder.path().join("ball.nii.gz")).unwrap().geometry().clone();
     let mask: Vec<u16> = (0..geometry.len()).map(|i| u16::from(i % 3 == 0) + u16::from(i % 6 == 0)).collect();
-    let file = encode("l.nrrd", &LabelMap::new(mask.clone(), geometry).unwrap().to_image()).unwrap();
+    let file =
+        encode("l.nrrd", &LabelMap::new(mask.clone(), geometry).unwrap().to_image(), Compression::Usual).unwrap();
     let info =
         json!({ "label_info": [{ "name": "spleen", "idx": 1 }, { "name": "liver", "idx": 2 }], "client_id": "u" });
     let parts = [Part::File("label", "/home/u/Slicer/tmp.nrrd", &file), Part::Text("params", &info.to_string())];

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
+use super::cursor::{Cursor, UNDEFINED};
 use crate::formats::bad_field;
 use crate::sample::Endian;
 use crate::{DecodeError, Format};
@@ -15,18 +16,10 @@ use crate::{DecodeError, Format};
 /// Tag of an element: group and number, as in `0x0028_0010`.
 pub(super) type Tag = u32;
 
-const PIXEL_DATA: Tag = 0x7fe0_0010;
+pub(super) const PIXEL_DATA: Tag = 0x7fe0_0010;
+/// The group of all kinds of samples, which come last.
+const GROUP_OF_PIXELS: Tag = 0x7fe0_0000;
 const TRANSFER_SYNTAX: Tag = 0x0002_0010;
-const ITEM: Tag = 0xfffe_e000;
-const END_OF_ITEM: Tag = 0xfffe_e00d;
-const END_OF_SEQUENCE: Tag = 0xfffe_e0dd;
-
-/// Length of a value that lasts until its delimiter.
-const UNDEFINED: u32 = 0xffff_ffff;
-
-/// Sequences within sequences: functional groups need 3, structured reports a dozen.
-const MAX_DEPTH: usize = 32;
-
 /// Bytes that any deflated data set may expand to, and how many times its own size a large one may: nothing in the file
 /// says beforehand what it expands to, and a small file must not fill the memory.
 const SMALL_INFLATED: u64 = 64 << 20;
@@ -39,13 +32,13 @@ const EXPLICIT_BIG: &str = "1.2.840.10008.1.2.2";
 /// How the elements of a data set are written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Encoding {
-    explicit: bool,
+    pub(super) explicit: bool,
     endian: Endian,
 }
 
 impl Encoding {
     const EXPLICIT_LITTLE: Self = Self { explicit: true, endian: Endian::Little };
-    const IMPLICIT_LITTLE: Self = Self { explicit: false, endian: Endian::Little };
+    pub(super) const IMPLICIT_LITTLE: Self = Self { explicit: false, endian: Endian::Little };
 
     pub(super) fn u16(self, bytes: [u8; 2]) -> u16 {
         match self.endian {
@@ -60,14 +53,25 @@ impl Encoding {
             Endian::Big => u32::from_be_bytes(bytes),
         }
     }
+
+    /// Words of so many bytes, the lowest byte of each first.
+    pub(super) fn little(self, bytes: &[u8], word: usize) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        if self.endian == Endian::Big {
+            bytes.chunks_exact_mut(word).for_each(<[u8]>::reverse);
+        }
+        bytes
+    }
 }
 
 /// A DICOM file before its data set is parsed.
 pub(super) struct Part10<'a> {
     /// UID of the transfer syntax: how the elements and the pixels are encoded.
     pub(super) syntax: String,
-    encoding: Encoding,
+    pub(super) encoding: Encoding,
     body: Cow<'a, [u8]>,
+    /// Bytes of the file.
+    length: usize,
 }
 
 impl<'a> Part10<'a> {
@@ -89,11 +93,26 @@ impl<'a> Part10<'a> {
             EXPLICIT_BIG => Encoding { explicit: true, endian: Endian::Big },
             _ => Encoding::EXPLICIT_LITTLE,
         };
-        Ok(Self { syntax, encoding, body })
+        Ok(Self { syntax, encoding, body, length: bytes.len() })
     }
 
     pub(super) fn data_set(&self) -> Result<DataSet<'_>, DecodeError> {
         DataSet::parse(&self.body, self.encoding)
+    }
+
+    /// The elements before the samples, which need not be there, and what follows those elements.
+    pub(super) fn head(&self) -> Result<(DataSet<'_>, Rest<'_>), DecodeError> {
+        let mut cursor = Cursor { bytes: &self.body, encoding: self.encoding };
+        let mut set = DataSet::empty(self.encoding);
+        while !cursor.bytes.is_empty() && cursor.clone().tag()? < GROUP_OF_PIXELS {
+            set.insert(cursor.element(0)?);
+        }
+        Ok((set, Rest(cursor)))
+    }
+
+    /// Where in the file the last `left` bytes of the data set begin; nowhere when it is deflated.
+    pub(super) fn offset(&self, left: usize) -> Option<u64> {
+        matches!(self.body, Cow::Borrowed(_)).then(|| (self.length - left) as u64)
     }
 }
 
@@ -111,25 +130,48 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
     Ok(inflated)
 }
 
+/// What follows the elements before the samples.
+pub(super) struct Rest<'a>(Cursor<'a>);
+
+impl Rest<'_> {
+    /// Whether nothing does.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.bytes.is_empty()
+    }
+
+    /// Length of the samples, none where they are encapsulated, and how many bytes are there from their first on.
+    ///
+    /// # Errors
+    /// When there are no integer samples.
+    pub(super) fn samples(mut self) -> Result<(Option<u32>, usize), DecodeError> {
+        loop {
+            match self.0.header()? {
+                (PIXEL_DATA, _, length) => return Ok(((length != UNDEFINED).then_some(length), self.0.bytes.len())),
+                (tag, _, length) if tag < PIXEL_DATA && length != UNDEFINED => {
+                    self.0.take("value of an element", length.into())?;
+                }
+                _ => return Err(no_pixels()),
+            }
+        }
+    }
+}
+
 /// One element: its value is a slice of the file.
 #[derive(Clone, Copy)]
 pub(super) struct Element<'a> {
-    tag: Tag,
+    pub(super) tag: Tag,
     /// The value representation; in implicit encoding it is not told.
-    vr: Option<[u8; 2]>,
-    value: &'a [u8],
+    pub(super) vr: Option<[u8; 2]>,
+    pub(super) value: &'a [u8],
     /// Whether the value consists of items and ended at a delimiter: a sequence, or encapsulated pixels.
-    delimited: bool,
-    encoding: Encoding,
+    pub(super) delimited: bool,
+    pub(super) encoding: Encoding,
 }
 
 impl<'a> Element<'a> {
-    pub(super) fn bytes(&self) -> &'a [u8] {
-        self.value
-    }
-
-    pub(super) fn encoding(&self) -> Encoding {
-        self.encoding
+    /// The same value read as the file would write it that does not tell representations.
+    pub(super) fn implicit(self) -> Self {
+        Self { encoding: Encoding::IMPLICIT_LITTLE, ..self }
     }
 
     /// The offset table and the fragments of encapsulated pixels; `None` for native ones.
@@ -146,7 +188,7 @@ impl<'a> Element<'a> {
     }
 
     /// The data sets of a sequence.
-    fn items(&self) -> Result<Vec<DataSet<'a>>, DecodeError> {
+    pub(super) fn items(&self) -> Result<Vec<DataSet<'a>>, DecodeError> {
         let mut cursor = Cursor { bytes: self.value, encoding: self.encoding };
         let mut items = Vec::new();
         while !cursor.bytes.is_empty() {
@@ -181,17 +223,18 @@ impl<'a> DataSet<'a> {
         self.elements.insert(element.tag, element);
     }
 
+    /// All elements in the order of their tags.
+    pub(super) fn elements(&self) -> impl Iterator<Item = &Element<'a>> {
+        self.elements.values()
+    }
+
     pub(super) fn get(&self, tag: Tag) -> Option<&Element<'a>> {
         self.elements.get(&tag).filter(|e| !e.value.is_empty() || e.delimited)
     }
 
     /// The element with the samples, which is what makes a file a picture.
     pub(super) fn pixel_data(&self) -> Result<&Element<'a>, DecodeError> {
-        self.get(PIXEL_DATA).ok_or_else(|| DecodeError::Unsupported {
-            format: Format::Dicom,
-            what: "a file without integer pixel data (a report, contours or float pixels)".into(),
-            hint: "give the files of the picture itself",
-        })
+        self.get(PIXEL_DATA).ok_or_else(no_pixels)
     }
 
     /// The items of a sequence; none where it is absent.
@@ -274,123 +317,14 @@ pub(super) fn name(tag: Tag) -> String {
     }
 }
 
+fn no_pixels() -> DecodeError {
+    DecodeError::Unsupported {
+        format: Format::Dicom,
+        what: "a file without integer pixel data (a report, contours or float pixels)".into(),
+        hint: "give the files of the picture itself",
+    }
+}
+
 pub(super) fn broken(message: impl Into<String>) -> DecodeError {
     DecodeError::Broken { format: Format::Dicom, message: message.into() }
-}
-
-/// What is left to read of a data set or sequence.
-#[derive(Clone)]
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    encoding: Encoding,
-}
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, part: &'static str, length: u64) -> Result<&'a [u8], DecodeError> {
-        let found = self.bytes.len() as u64;
-        let split = usize::try_from(length).ok().and_then(|n| self.bytes.split_at_checked(n));
-        let (taken, rest) =
-            split.ok_or(DecodeError::Truncated { format: Format::Dicom, part, expected: length, found })?;
-        self.bytes = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let bytes = self.take("header of an element", N as u64)?;
-        Ok(bytes.try_into().expect("as many bytes were taken as the array holds"))
-    }
-
-    fn tag(&mut self) -> Result<Tag, DecodeError> {
-        let [a, b, c, d] = self.array()?;
-        Ok(u32::from(self.encoding.u16([a, b])) << 16 | u32::from(self.encoding.u16([c, d])))
-    }
-
-    /// Tag, value representation and length.
-    fn header(&mut self) -> Result<(Tag, Option<[u8; 2]>, u32), DecodeError> {
-        let tag = self.tag()?;
-        if !self.encoding.explicit || tag >> 16 == 0xfffe {
-            let length = self.array()?;
-            return Ok((tag, None, self.encoding.u32(length)));
-        }
-        let vr: [u8; 2] = self.array()?;
-        if !vr.iter().all(u8::is_ascii_uppercase) {
-            return Err(broken(format!("element {} has the value representation {vr:?}", name(tag))));
-        }
-        let length = if has_short_length(vr) {
-            let length = self.array()?;
-            u32::from(self.encoding.u16(length))
-        } else {
-            let [_, _, length @ ..] = self.array::<6>()?;
-            self.encoding.u32(length)
-        };
-        Ok((tag, Some(vr), length))
-    }
-
-    fn element(&mut self, depth: usize) -> Result<Element<'a>, DecodeError> {
-        let (tag, vr, length) = self.header()?;
-        if length != UNDEFINED {
-            let part = if tag == PIXEL_DATA { "pixel data" } else { "value of an element" };
-            let value = self.take(part, length.into())?;
-            return Ok(Element { tag, vr, value, delimited: false, encoding: self.encoding });
-        }
-        // An unknown sequence of undefined length is written in implicit encoding, whatever surrounds it (PS3.5 6.2.2).
-        let encoding = if vr == Some(*b"UN") { Encoding::IMPLICIT_LITTLE } else { self.encoding };
-        let start = self.bytes;
-        let mut inner = Cursor { bytes: start, encoding };
-        let value = loop {
-            let before = inner.bytes.len();
-            if inner.clone().tag()? == END_OF_SEQUENCE {
-                inner.header()?;
-                break &start[..start.len() - before];
-            }
-            match tag {
-                PIXEL_DATA => inner.fragment()?,
-                _ => inner.item(depth + 1)?,
-            };
-        };
-        self.bytes = inner.bytes;
-        Ok(Element { tag, vr, value, delimited: true, encoding })
-    }
-
-    /// The contents of the next item of a sequence.
-    fn item(&mut self, depth: usize) -> Result<&'a [u8], DecodeError> {
-        if depth > MAX_DEPTH {
-            return Err(broken(format!("sequences are nested more than {MAX_DEPTH} deep")));
-        }
-        let length = self.item_length()?;
-        if length != UNDEFINED {
-            return self.take("an item", length.into());
-        }
-        let start = self.bytes;
-        loop {
-            let before = self.bytes.len();
-            if self.clone().tag()? == END_OF_ITEM {
-                self.header()?;
-                return Ok(&start[..start.len() - before]);
-            }
-            self.element(depth)?;
-        }
-    }
-
-    /// The next fragment of encapsulated pixels.
-    fn fragment(&mut self) -> Result<&'a [u8], DecodeError> {
-        let length = self.item_length()?;
-        self.take("a fragment of the pixel data", length.into())
-    }
-
-    fn item_length(&mut self) -> Result<u32, DecodeError> {
-        match self.header()? {
-            (ITEM, _, length) => Ok(length),
-            (tag, ..) => Err(broken(format!("expected an item, found {}", name(tag)))),
-        }
-    }
-}
-
-/// Whether an explicit length has two bytes (PS3.5 section 7.1.2); representations yet to be invented have four.
-fn has_short_length(vr: [u8; 2]) -> bool {
-    const SHORT: [&[u8; 2]; 21] = [
-        b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
-        b"ST", b"TM", b"UI", b"UL", b"US",
-    ];
-    SHORT.contains(&&vr)
 }

@@ -7,10 +7,17 @@
 //!   samples are not inverted. Colours become three channels; palettes are applied, YCbCr is converted to RGB.
 //! * The frames of one file, and the files of a series, are sorted along the normal of the slices and must be evenly
 //!   spaced.
+//! * What a file says before its samples, as a tree of attributes, and its frames as they are stored are read by
+//!   themselves: `header` and `frames`, for programs that ask for them over a network.
 //! * Not read: JPEG-LS, high-throughput JPEG 2000, 12-bit lossy JPEG, segmentation objects of 1 bit, float pixel data.
 
+mod attributes;
+mod charset;
 mod codec;
+mod cursor;
 mod dataset;
+mod frames;
+mod header;
 mod pixels;
 mod placement;
 mod series;
@@ -25,6 +32,9 @@ use self::slice::{Header, Layout, Plane};
 use crate::formats::check_memory;
 use crate::{DecodeError, Format, Geometry, Image, SampleType};
 
+pub use self::attributes::{Attribute, Value, tag_named};
+pub use self::frames::{Frames, read_frames};
+pub use self::header::{FileHeader, read_header};
 pub(crate) use self::series::{read_files, read_folder};
 
 /// Decodes one file, whose frames are the slices of a volume.

@@ -36,8 +36,8 @@ impl<'a> Pixels<'a> {
     pub(super) fn find(set: &DataSet<'a>, layout: Layout, syntax: &str) -> Result<Self, DecodeError> {
         let element = set.pixel_data()?;
         let source = match element.fragments()? {
-            None => Source::native(element.bytes(), element.encoding(), &layout)?,
-            Some(items) => Source::compressed(&items, element.encoding(), &layout, syntax)?,
+            None => Source::native(element.value, element.encoding, &layout)?,
+            Some(items) => Source::compressed(&items, element.encoding, &layout, syntax)?,
         };
         let palette = (layout.photometric == Photometric::Palette).then(|| Palette::parse(set, &layout)).transpose()?;
         Ok(Self { layout, source, palette })
@@ -127,7 +127,7 @@ impl<'a> Source<'a> {
 }
 
 /// The fragments of each frame: all for a single frame, one each, or as the table of offsets says.
-fn frames<'a>(
+pub(super) fn frames<'a>(
     offsets: &[u8],
     fragments: &[&'a [u8]],
     encoding: Encoding,
@@ -212,9 +212,9 @@ fn palette_channel(set: &DataSet, layout: &Layout, channel: usize) -> Result<(Ve
     let missing = |tag| bad_field(Format::Dicom, name(tag), "a colour palette", "nothing");
     let tag = PALETTE_DESCRIPTORS[channel];
     let descriptor = set.get(tag).ok_or_else(|| missing(tag))?;
-    let encoding = descriptor.encoding();
-    let [count, first, bits] = descriptor.bytes().as_chunks().0 else {
-        return Err(bad_field(Format::Dicom, name(tag), "three numbers", format!("{:?}", descriptor.bytes())));
+    let encoding = descriptor.encoding;
+    let [count, first, bits] = descriptor.value.as_chunks().0 else {
+        return Err(bad_field(Format::Dicom, name(tag), "three numbers", format!("{:?}", descriptor.value)));
     };
     // 2^16 entries do not fit into the field and are written as 0.
     let count = match encoding.u16(*count) {
@@ -224,7 +224,7 @@ fn palette_channel(set: &DataSet, layout: &Layout, channel: usize) -> Result<(Ve
     let first = encoding.u16(*first);
     let first = if layout.signed { f64::from(first.cast_signed()) } else { f64::from(first) };
     let tag = PALETTE_DATA[channel];
-    let data = set.get(tag).ok_or_else(|| missing(tag))?.bytes();
+    let data = set.get(tag).ok_or_else(|| missing(tag))?.value;
     let bytes_per_entry = if encoding.u16(*bits) == 8 && data.len() < 2 * count { 1 } else { 2 };
     let values = native_samples(data, bytes_per_entry, encoding);
     if values.len() < count {

@@ -1,20 +1,27 @@
 use super::ELEMENT_TYPES;
-use crate::Image;
 use crate::formats::layout::encode_interleaved;
 use crate::formats::stream;
 use crate::formats::text::join;
 use crate::formats::world::{axes_to_store, flip_xy};
+use crate::{Compression, Image};
 
-/// Writes a `.mha` file with compressed data; the channels of a voxel lie together.
+/// Writes a `.mha` file, usually with compressed data; the channels of a voxel lie together.
 ///
 /// # Errors
 /// None in practice; a sentence should the compressor fail.
-pub(crate) fn encode(image: &Image) -> Result<Vec<u8>, String> {
-    let packed = stream::zlib(&encode_interleaved(image))?;
-    Ok([header(image, packed.len()).as_bytes(), &packed].concat())
+pub(crate) fn encode(image: &Image, compression: Compression) -> Result<Vec<u8>, String> {
+    let samples = encode_interleaved(image);
+    let (told, samples) = match compression {
+        Compression::Usual => {
+            let packed = stream::zlib(&samples)?;
+            (format!("CompressedData = True\nCompressedDataSize = {}\n", packed.len()), packed)
+        }
+        Compression::None => ("CompressedData = False\n".to_owned(), samples),
+    };
+    Ok([header(image, &told).as_bytes(), &samples].concat())
 }
 
-fn header(image: &Image, packed: usize) -> String {
+fn header(image: &Image, compression: &str) -> String {
     let geometry = image.geometry();
     let n = axes_to_store(geometry);
     let direction = flip_xy(geometry.direction());
@@ -28,8 +35,8 @@ fn header(image: &Image, packed: usize) -> String {
         count => format!("ElementNumberOfChannels = {count}\n"),
     };
     format!(
-        "ObjectType = Image\nNDims = {n}\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = True\n\
-         CompressedDataSize = {packed}\nTransformMatrix = {}\nOffset = {}\nCenterOfRotation = {}\n\
+        "ObjectType = Image\nNDims = {n}\nBinaryData = True\nBinaryDataByteOrderMSB = False\n{compression}\
+         TransformMatrix = {}\nOffset = {}\nCenterOfRotation = {}\n\
          ElementSpacing = {}\nDimSize = {}\n{channels}ElementType = {element}\nElementDataFile = LOCAL\n",
         join(by_columns, " "),
         join(origin[..n].iter().map(|o| o[0]), " "),

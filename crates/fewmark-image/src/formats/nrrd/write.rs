@@ -2,18 +2,22 @@ use crate::formats::layout::encode_interleaved;
 use crate::formats::stream;
 use crate::formats::text::join;
 use crate::formats::world::{axes_to_store, flip_xy};
-use crate::{Image, SampleType};
+use crate::{Compression, Image, SampleType};
 
-/// Writes an attached NRRD file in LPS, gzipped, as 3D Slicer does; the channels of a voxel lie together.
+/// Writes an attached NRRD file in LPS, usually gzipped, as 3D Slicer does; the channels of a voxel lie together.
 ///
 /// # Errors
 /// None in practice; a sentence should the compressor fail.
-pub(crate) fn encode(image: &Image) -> Result<Vec<u8>, String> {
-    let packed = stream::gzip([&encode_interleaved(image), &[]])?;
-    Ok([header(image).as_bytes(), &packed].concat())
+pub(crate) fn encode(image: &Image, compression: Compression) -> Result<Vec<u8>, String> {
+    let samples = encode_interleaved(image);
+    let (encoding, samples) = match compression {
+        Compression::Usual => ("gzip", stream::gzip([&samples, &[]])?),
+        Compression::None => ("raw", samples),
+    };
+    Ok([header(image, encoding).as_bytes(), &samples].concat())
 }
 
-fn header(image: &Image) -> String {
+fn header(image: &Image, encoding: &str) -> String {
     let geometry = image.geometry();
     let axes = axes_to_store(geometry);
     let lps = flip_xy(geometry.affine());
@@ -31,7 +35,7 @@ fn header(image: &Image) -> String {
     let endian = if kind.bytes() > 1 { "endian: little\n" } else { "" };
     format!(
         "NRRD0004\ntype: {}\ndimension: {}\n{space}\nsizes: {}\nspace directions: {}\nkinds: {}\n{endian}\
-         encoding: gzip\nspace origin: {}\n\n",
+         encoding: {encoding}\nspace origin: {}\n\n",
         type_name(kind),
         sizes.len(),
         sizes.join(" "),
