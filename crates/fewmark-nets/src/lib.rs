@@ -43,7 +43,7 @@ pub use encoder::{Encoder, EncoderConfig};
 pub use error::ConfigError;
 pub use layers::Norm;
 pub use med3d::{Med3d, Med3dConfig};
-pub use msnet::{Energy, Explanation, MsNet, MsNetConfig, Pass, RestrictV, Sharing, Visit};
+pub use msnet::{Energy, Explanation, MsNet, MsNetConfig, Pass, RestrictV, Sharing, Visit, Weights};
 pub use prototypes::{FeatureMask, PrototypeHead, Prototypes};
 pub use r2unet::{R2UNet, R2UNetConfig};
 pub use resnet::{ResNet, ResNetConfig};

@@ -42,6 +42,17 @@ pub enum RestrictV {
     Avg,
 }
 
+/// Whether `v` is learnt as it goes, or what an ablation has in its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weights {
+    /// `v` is updated on every visit of a grid, and the logits are read from it
+    #[default]
+    Updated,
+    /// `v` stays the softmax of `f`, restricted and interpolated. As `u` then has no way to it, the logits are read from `u`
+    Fixed,
+}
+
 /// Everything that decides an [`MsNet`].
 ///
 /// Where the paper names no value, the default is ours and its field says so.
@@ -60,6 +71,10 @@ pub struct MsNetConfig {
     pub softmax_groups: usize,
     /// Which parts have weights of their own (per pass, ours)
     pub sharing: Sharing,
+    /// Whether `L*` is the transpose of `L`, with its weights, as in the theory, and not learnt on its own, as in the paper (no)
+    pub tied: bool,
+    /// Whether `v` is updated (yes)
+    pub weights: Weights,
     /// How `v` gets to the coarser grid (softmax of a convolution, ours)
     pub restrict_v: RestrictV,
     /// Step of the `u`-update (1, ours)
@@ -84,6 +99,8 @@ impl Default for MsNetConfig {
             grids: 5,
             softmax_groups: 1,
             sharing: Sharing::default(),
+            tied: false,
+            weights: Weights::default(),
             restrict_v: RestrictV::default(),
             dt: 1.0,
             eps: 1.0,
@@ -218,9 +235,21 @@ impl<const R: usize> MsNet<R> {
         let v = self.softmax(f.clone());
         let rhs = v.clone() * f.clone();
         let u = self.down[0].solve(f.clone(), v.clone(), rhs.clone(), self.config.dt);
-        let v =
-            if self.config.grids == 1 { self.classify(&self.down[0], f, u, v) } else { self.cycle(0, f, rhs, u, v).1 };
-        self.out.forward(self.mid.forward_with(v, Activation::Relu))
+        let (u, v) = if self.config.grids == 1 {
+            (u.clone(), self.classify(&self.down[0], f, u, v))
+        } else {
+            self.cycle(0, f, rhs, u, v)
+        };
+        self.logits(u, v)
+    }
+
+    /// The logits of the finest grid's last `u` and `v`.
+    fn logits(&self, u: Tensor<R>, v: Tensor<R>) -> Tensor<R> {
+        let read = match self.config.weights {
+            Weights::Updated => v,
+            Weights::Fixed => u,
+        };
+        self.out.forward(self.mid.forward_with(read, Activation::Relu))
     }
 
     /// From `u` after its first update on a grid that is not the coarsest, down to the coarser grids and back, to the grid's
@@ -228,8 +257,13 @@ impl<const R: usize> MsNet<R> {
     fn cycle(&self, grid: usize, f: Tensor<R>, rhs: Tensor<R>, u: Tensor<R>, v: Tensor<R>) -> (Tensor<R>, Tensor<R>) {
         let down = &self.down[grid];
         let w = down.operator.forward(u.clone());
-        let weights = down.potential_argument(&u, &w);
-        let classified = down.potential(f.clone(), u.clone(), weights, v.clone(), &self.config);
+        let classified = match self.config.weights {
+            Weights::Updated => {
+                let weights = down.potential_argument(&u, &w);
+                down.potential(f.clone(), u.clone(), weights, v.clone(), &self.config)
+            }
+            Weights::Fixed => v.clone(),
+        };
         let residual = down.update(rhs.clone(), [u.clone(), v, w], [0.0, 1.0, -1.0]);
 
         let restriction = &self.restrictions[grid.min(self.restrictions.len() - 1)];
@@ -277,6 +311,9 @@ impl<const R: usize> MsNet<R> {
 
     /// The update of `v` alone.
     fn classify(&self, extractor: &FeatureExtractor<R>, f: Tensor<R>, u: Tensor<R>, v: Tensor<R>) -> Tensor<R> {
+        if self.config.weights == Weights::Fixed {
+            return v;
+        }
         let w = extractor.weight_operator.as_ref().unwrap_or(&extractor.operator).forward(u.clone());
         extractor.potential(f, u, w, v, &self.config)
     }
@@ -338,8 +375,8 @@ impl<const R: usize> Adjoint<R> {
 struct FeatureExtractor<const R: usize> {
     /// `L`
     operator: Operator<R>,
-    /// `L*`, with weights of its own
-    adjoint: Adjoint<R>,
+    /// `L*`, where it has weights of its own
+    adjoint: Option<Adjoint<R>>,
     /// `k`
     coupling: Conv<R>,
     /// `L` of the `v`-update where it is not the operator's
@@ -350,7 +387,7 @@ impl<const R: usize> FeatureExtractor<R> {
     fn new(config: &MsNetConfig, own_operator: bool, device: &Device) -> Self {
         Self {
             operator: Operator::new(config, device),
-            adjoint: Adjoint::new(config, device),
+            adjoint: (!config.tied).then(|| Adjoint::new(config, device)),
             coupling: config.conv([config.channels; 2], 1, device),
             weight_operator: own_operator.then(|| Operator::new(config, device)),
         }
@@ -364,7 +401,11 @@ impl<const R: usize> FeatureExtractor<R> {
 
     /// `a u + b base + c A(u; v)` of the fields `u`, `v` and `w = L u` and the factors `a`, `b` and `c`.
     fn update(&self, base: Tensor<R>, fields: [Tensor<R>; 3], factors: [f64; 3]) -> Tensor<R> {
-        let kernels = [self.adjoint.first.weight.val(), self.adjoint.second.weight.val()];
+        // The kernels of a convolution are those of its transpose.
+        let kernels = match &self.adjoint {
+            Some(adjoint) => [adjoint.first.weight.val(), adjoint.second.weight.val()],
+            None => [self.operator.second.weight.val(), self.operator.first.weight.val()],
+        };
         operator_update(base, fields, kernels, factors.map(|factor| factor as f32))
     }
 

@@ -5,7 +5,7 @@ mod support;
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use fewmark_nets::{ConfigError, MsNet, MsNetConfig, RestrictV, Sharing, UNetConfig};
+use fewmark_nets::{ConfigError, MsNet, MsNetConfig, RestrictV, Sharing, UNetConfig, Weights};
 use support::{count, formula, image, samples, trained, wave};
 
 fn training_device() -> Device {
@@ -21,6 +21,12 @@ fn parameter_counts_are_the_papers() {
         assert_eq!(count(&config(1, 4).init::<5>(&device).unwrap()), 333_936);
     }
     assert_eq!(count(&UNetConfig::new(3, 3).init(&device).unwrap()), 31_037_763);
+}
+
+#[test]
+fn an_adjoint_with_the_weights_of_its_operator_has_none_of_its_own() {
+    let tied = MsNetConfig { tied: true, ..MsNetConfig::new(3, 3) };
+    assert_eq!(count(&tied.init::<4>(&training_device()).unwrap()), 111_456 - 9 * 2 * 16 * 16 * 9);
 }
 
 #[test]
@@ -111,6 +117,8 @@ fn gradients_agree_with_finite_differences() {
         MsNetConfig { grids: 2, ..MsNetConfig::new(2, 3) },
         MsNetConfig { grids: 2, sharing: Sharing::PerGrid, softmax_groups: 2, ..MsNetConfig::new(2, 3) },
         MsNetConfig { grids: 2, ..MsNetConfig::volumes(2, 3) },
+        MsNetConfig { grids: 2, tied: true, ..MsNetConfig::new(2, 3) },
+        MsNetConfig { grids: 2, weights: Weights::Fixed, ..MsNetConfig::new(2, 3) },
     ] {
         let device = training_device();
         let network = formula(config.init::<4>(&device).unwrap());
@@ -118,9 +126,12 @@ fn gradients_agree_with_finite_differences() {
         let plain = network.valid();
         for (name, id, _) in trained(&network) {
             let Some(gradient) = gradients.get::<4>(id).map(samples) else {
-                // The coarsest grid needs no A, and with an operator of its own for v no L either.
+                // The coarsest grid needs no A, and with an operator of its own for v, or without an update of v, no L either; k is
+                // there for the update of v.
+                let fixed = config.weights == Weights::Fixed;
                 let unused = name.starts_with("down.1.adjoint")
-                    || config.sharing == Sharing::PerGrid && name.starts_with("down.1.operator");
+                    || (fixed || config.sharing == Sharing::PerGrid) && name.starts_with("down.1.operator")
+                    || fixed && name.contains("coupling");
                 assert!(unused, "{name} has no gradient");
                 continue;
             };

@@ -1,7 +1,6 @@
 //! MSNet looked into: what it holds on every grid, and the energy that it works on there.
 
 use burn::tensor::Tensor;
-use fewmark_conv::Activation;
 use fewmark_conv::ops::interpolate_linear;
 use serde::Serialize;
 
@@ -115,7 +114,7 @@ impl<const R: usize> MsNet<R> {
     /// As [`forward`](Self::forward).
     pub fn explain(&self, image: Tensor<R>) -> Explanation<R> {
         let mut visits = Vec::with_capacity(2 * self.config.grids - 1);
-        let mut v;
+        let (mut u, mut v);
 
         // Down, to the coarsest grid
         let mut levels = Vec::with_capacity(self.config.grids);
@@ -123,7 +122,7 @@ impl<const R: usize> MsNet<R> {
         loop {
             let grid = levels.len();
             let visit = self.visit(grid, Pass::Down, &level);
-            v = visit.v.clone();
+            (u, v) = (visit.u.clone(), visit.v.clone());
             visits.push(visit);
             if grid + 1 == self.config.grids {
                 break;
@@ -134,17 +133,17 @@ impl<const R: usize> MsNet<R> {
         }
 
         // Up, to the finest
-        while let Some(Level { f, rhs, u0: start, u, .. }) = levels.pop() {
+        while let Some(Level { f, rhs, u0: start, u: before, .. }) = levels.pop() {
             let grid = levels.len();
-            let v0 = interpolate_linear(v, size(&u), false);
-            let u0 = self.corrected(u, correction);
-            let u = self.extractor(grid, Pass::Up).solve(u0.clone(), v0.clone(), rhs.clone(), self.config.dt);
+            let v0 = interpolate_linear(v, size(&before), false);
+            let u0 = self.corrected(before, correction);
+            u = self.extractor(grid, Pass::Up).solve(u0.clone(), v0.clone(), rhs.clone(), self.config.dt);
             correction = u.clone() - start;
-            let visit = self.visit(grid, Pass::Up, &Level { f, rhs, u0, v0, u });
+            let visit = self.visit(grid, Pass::Up, &Level { f, rhs, u0, v0, u: u.clone() });
             v = visit.v.clone();
             visits.push(visit);
         }
-        Explanation { visits, logits: self.out.forward(self.mid.forward_with(v, Activation::Relu)) }
+        Explanation { visits, logits: self.logits(u, v) }
     }
 
     /// The first visit, and the step of `u` in it, which nothing reads.

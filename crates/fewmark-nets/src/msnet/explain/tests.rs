@@ -3,7 +3,7 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, TensorData};
 
-use super::super::{MsNetConfig, RestrictV, Sharing};
+use super::super::{MsNetConfig, RestrictV, Sharing, Weights};
 use super::*;
 
 /// Channels of a 2-D image, each `[y][x]`.
@@ -102,7 +102,7 @@ fn roughness(extractor: &FeatureExtractor<4>, u: &Field) -> Field {
 
 /// `A(u; v)`
 fn operator(extractor: &FeatureExtractor<4>, u: &Field, v: &Field) -> Field {
-    let adjoint = &extractor.adjoint;
+    let adjoint = extractor.adjoint.as_ref().expect("not tied");
     let weighted = v.zip(&roughness(extractor, u), |v, w| v * w);
     let hidden = weighted.transposed(&adjoint.first.weight.val()).map(|x| x.max(0.0));
     v.zip(u, |v, u| v * u).zip(&hidden.transposed(&adjoint.second.weight.val()), |a, b| a + b)
@@ -219,6 +219,13 @@ fn the_logits_are_those_of_forward() {
                 assert_eq!(found.visits.len(), 2 * grids - 1);
                 assert_eq!(samples(&found.logits), samples(&network.forward(image)), "{:?}", network.config);
             }
+        }
+    }
+    for (weights, tied) in [(Weights::Fixed, false), (Weights::Updated, true)] {
+        for grids in [1, 3] {
+            let network = network(MsNetConfig { weights, tied, grids, ..MsNetConfig::default() });
+            let image = image([1, 3, 19, 14]);
+            assert_eq!(samples(&network.explain(image.clone()).logits), samples(&network.forward(image)));
         }
     }
     let network: MsNet<5> =
