@@ -108,7 +108,9 @@ test("what was not saved is back when the page is loaded again, and gone when it
   const first = await solved(page);
   await page.reload();
   await page.getByText("what you had not saved is back").waitFor();
-  assert.equal(await solved(page), first);
+  // The solver starts from its last answer and may end elsewhere within its tolerance.
+  const [before, after] = [first, await solved(page)].map(parseFloat) as [number, number];
+  assert.ok(Math.abs(after - before) < 0.01 * before, `${before} and ${after}`);
   assert.equal(await marks(page), "1 + 0");
   const again = await reach(page, other.truth, 3, deepest(other.truth, other.label));
   assert.ok((await maskPixels(page, again.canvas)) > 300, "the mask is seen again");
