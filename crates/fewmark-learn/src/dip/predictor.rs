@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use burn::tensor::activation::sigmoid;
 use fewmark_classical::Iteration;
 use fewmark_classical::convex::{ConvexProblem, PrimalDualParams, Warm, minimise};
-use fewmark_classical::selective::{Terms, clicked_object};
+use fewmark_classical::selective::clicked_object;
 use fewmark_image::{Image, Interpolation, resample_to};
 use fewmark_nets::VmNet;
 
@@ -84,11 +84,11 @@ impl Predictor {
         let u = enlarged(u, &prepared.image, &case.image)?;
         let grid = case.image.geometry().grid();
         let mask = clicked_object(&u, &grid, &case.foreground, &case.background, &config.model)?;
-        Ok(Prediction { mask, u, derived: prepared.terms.derived })
+        Ok(Prediction { mask, u, derived: prepared.derived })
     }
 
     fn refined(&self, u: &[f32], prepared: &Prepared) -> Result<Vec<f32>, Error> {
-        let Terms { data, edge, mu, .. } = &prepared.terms;
+        let Prepared { data, edge, mu, .. } = prepared;
         let data: Vec<f32> = data.iter().zip(u).map(|(r, u)| r + 1.0 - 2.0 * u).collect();
         let grid = prepared.image.geometry().grid();
         let problem = ConvexProblem { grid: &grid, data: &data, weight: edge.as_deref(), mu: *mu };

@@ -21,15 +21,29 @@ pub struct Case {
     pub background: Vec<[usize; 3]>,
 }
 
-/// The image on the grid of the networks, and the terms of its energy there.
+/// The image on the grid of the networks, and the terms of its energy there, a value a pixel each.
 pub(super) struct Prepared {
     /// Scaled to `[0, 1]`, one channel.
     pub(super) image: Image,
-    pub(super) terms: Terms,
+    /// The region that the clicks mark, 0 to 1.
+    marker: Vec<f32>,
+    /// `D`, the normalised distance from it.
+    distance: Vec<f32>,
+    /// `r`, the data term.
+    pub(super) data: Vec<f32>,
+    /// `g`, the edge detector, where there is one.
+    pub(super) edge: Option<Vec<f32>>,
+    /// `mu`, the weight of the regulariser in pixels of this grid.
+    pub(super) mu: f64,
+    /// Quantities derived from image and clicks, by name.
+    pub(super) derived: Vec<(&'static str, f64)>,
 }
 
 impl Prepared {
-    /// Brings an image and its clicks to the grid of the networks.
+    /// Brings an image and the terms of its energy to the grid of the networks.
+    ///
+    /// The terms are those of the image as it is: on a coarser grid small objects would have neither edges nor a marker, and all that is
+    /// measured in pixels would mean something else than for the other methods.
     pub(super) fn new(
         image: &Image,
         foreground: &[[usize; 3]],
@@ -38,40 +52,46 @@ impl Prepared {
         scaling: &Scaling,
         model: &SelectiveParams,
     ) -> Result<Self, Error> {
-        if image.geometry().dimension() != Dimension::Two {
-            return Err(fewmark_classical::Error::Dimension { method: "dip", size: image.geometry().size() }.into());
+        let geometry = image.geometry();
+        if geometry.dimension() != Dimension::Two {
+            return Err(fewmark_classical::Error::Dimension { method: "dip", size: geometry.size() }.into());
         }
-        let scaled = Image::new(scaling.apply(image)?, 1, image.geometry().clone())?;
-        let shrunk = resized(&scaled, size)?;
-        let (from, to) = (image.geometry().size(), shrunk.geometry().size());
-        let moved = |clicks: &[[usize; 3]]| -> Vec<[usize; 3]> {
-            clicks.iter().map(|click| std::array::from_fn(|a| (2 * click[a] + 1) * to[a] / (2 * from[a]))).collect()
-        };
-        let foreground = moved(foreground);
-        // On a coarser grid a background click may fall on a foreground click.
-        let background: Vec<_> = moved(background).into_iter().filter(|click| !foreground.contains(click)).collect();
-        let mut session = Session::new(shrunk.samples(), &shrunk.geometry().grid(), model)?;
-        let terms = session.terms(&foreground, &background)?;
-        Ok(Self { image: shrunk, terms })
+        let scaled = scaling.apply(image)?;
+        let Terms { marker, distance, data, edge, mu, derived, .. } =
+            Session::new(&scaled, &geometry.grid(), model)?.terms(foreground, background)?;
+        let marker = marker.into_iter().map(|marked| f32::from(u8::from(marked))).collect();
+        let fields: Vec<Vec<f32>> = [scaled, marker, distance, data].into_iter().chain(edge).collect();
+        let (channels, before) = (fields.len(), geometry.spacing()[0]);
+        let fields = resized(&Image::new(fields.concat(), channels, geometry.clone())?, size)?;
+        let field = |channel: usize| fields.channel(channel).to_vec();
+        Ok(Self {
+            image: Image::new(field(0), 1, fields.geometry().clone())?,
+            marker: field(1),
+            distance: field(2),
+            data: field(3),
+            edge: (channels > 4).then(|| field(4)),
+            mu: mu * before / fields.geometry().spacing()[0],
+            derived,
+        })
     }
 
     /// The channels of the VM Net, `[1, 2 or 3, y, x]`: the image, the marked region or the distance from it, scaled to `[0, 1]`, and the
     /// data term where the configuration has it.
     pub(super) fn input(&self, config: &DipConfig, device: &Device) -> Tensor<4> {
         let DipConfig { variant, model, data_channel, .. } = config;
-        let second: Vec<f32> = match variant {
+        let second = match variant {
             Variant::M4 => {
                 let most = match model.distance_normalisation {
-                    NormalisationKind::Quantile => model.distance_cap as f32,
+                    NormalisationKind::Quantile => model.distance_cap,
                     NormalisationKind::Max => 1.0,
                 };
-                self.terms.distance.iter().map(|d| d / most).collect()
+                self.field(&self.distance, device) / most
             }
-            _ => self.terms.marker.iter().map(|&m| f32::from(u8::from(m))).collect(),
+            _ => self.field(&self.marker, device),
         };
-        let mut channels = vec![self.field(self.image.samples(), device), self.field(&second, device)];
+        let mut channels = vec![self.field(self.image.samples(), device), second];
         if *data_channel {
-            channels.push(self.field(&self.terms.data, device).clamp(-1.0, 1.0));
+            channels.push(self.field(&self.data, device).clamp(-1.0, 1.0));
         }
         Tensor::cat(channels, 1)
     }

@@ -102,7 +102,7 @@ pub fn segment(
 ) -> Result<Single, Error> {
     let prepared = Prepared::new(&case.image, &case.foreground, &case.background, config.size, scaling, model)?;
     let device = device.clone().autodiff();
-    let r = prepared.field(&prepared.terms.data, &device);
+    let r = prepared.field(&prepared.data, &device);
     let [_, _, height, width] = r.dims();
     let noise = Noise { amplitude: config.noise_amplitude, deviation: config.noise_deviation };
     let mut random = random_of(config.seed, 0);
@@ -130,7 +130,7 @@ pub fn segment(
     let u = enlarged(task.at_least.unwrap_or(task.average), &prepared.image, &case.image)?;
     let raw = enlarged(task.last, &prepared.image, &case.image)?;
     let mask = clicked_object(&u, &case.image.geometry().grid(), &case.foreground, &case.background, model)?;
-    let prediction = Prediction { mask, u, derived: prepared.terms.derived };
+    let prediction = Prediction { mask, u, derived: prepared.derived };
     Ok(Single { prediction, raw, iterations: trained.iterations, loss: trained.loss })
 }
 

@@ -90,13 +90,13 @@ impl<'a> DipTask<'a> {
         let mut random = random_of(config.training.seed, 0);
         for case in cases {
             let prepared = prepare(case, config)?;
-            let ones = vec![1.0; prepared.terms.data.len()];
+            let ones = vec![1.0; prepared.data.len()];
             let single = Batch {
                 names: vec![case.name.clone()],
                 input: prepared.input(config, device),
-                r: prepared.field(&prepared.terms.data, device),
-                g: prepared.field(prepared.terms.edge.as_deref().unwrap_or(&ones), device),
-                mu: Tensor::from_data(TensorData::new(vec![prepared.terms.mu as f32], [1; 4]), device),
+                r: prepared.field(&prepared.data, device),
+                g: prepared.field(prepared.edge.as_deref().unwrap_or(&ones), device),
+                mu: Tensor::from_data(TensorData::new(vec![prepared.mu as f32], [1; 4]), device),
                 z: None,
                 outputs: None,
             };
