@@ -20,7 +20,7 @@ pub enum GradientStep {
 ///
 /// [`Error::Length`].
 pub fn gradient_magnitude_squared(f: &[f32], grid: &Grid, step: GradientStep) -> Result<Vec<f32>, Error> {
-    squared_differences(f, grid, step, Difference::Central)
+    squared_differences(f, grid, step, add_squared_difference)
 }
 
 /// `|grad f|²` with the larger of the two one-sided differences along each axis.
@@ -31,17 +31,13 @@ pub fn gradient_magnitude_squared(f: &[f32], grid: &Grid, step: GradientStep) ->
 ///
 /// [`Error::Length`].
 pub fn steepest_gradient_squared(f: &[f32], grid: &Grid, step: GradientStep) -> Result<Vec<f32>, Error> {
-    squared_differences(f, grid, step, Difference::Steepest)
+    squared_differences(f, grid, step, add_squared_steepest)
 }
 
-/// How the slope of a voxel follows from it and its neighbours on a line.
-#[derive(Clone, Copy)]
-enum Difference {
-    Central,
-    Steepest,
-}
+/// Adds squared differences along one axis to the row of voxels that begins at a voxel.
+type AddToRow = fn(&mut [f32], &[f32], usize, &Grid, usize, f32);
 
-fn squared_differences(f: &[f32], grid: &Grid, step: GradientStep, kind: Difference) -> Result<Vec<f32>, Error> {
+fn squared_differences(f: &[f32], grid: &Grid, step: GradientStep, add: AddToRow) -> Result<Vec<f32>, Error> {
     Error::check_length("image", grid, f.len())?;
     let mut out = vec![0.0; f.len()];
     let nx = grid.size[0];
@@ -51,10 +47,7 @@ fn squared_differences(f: &[f32], grid: &Grid, step: GradientStep, kind: Differe
                 GradientStep::Voxel => 1.0,
                 GradientStep::Spacing => grid.spacing[axis],
             };
-            match kind {
-                Difference::Central => add_squared_difference(row, f, number * nx, grid, axis, h as f32),
-                Difference::Steepest => add_squared_steepest(row, f, number * nx, grid, axis, h as f32),
-            }
+            add(row, f, number * nx, grid, axis, h as f32);
         }
     });
     Ok(out)

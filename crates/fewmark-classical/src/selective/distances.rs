@@ -9,7 +9,6 @@ use crate::Error;
 use crate::geodesic::{Eikonal, add_euclidean_term};
 
 /// The background clicks: their voxels, and the geodesic distance from them.
-#[derive(Clone)]
 pub(super) struct Background {
     pub(super) mask: Vec<bool>,
     pub(super) distance: Vec<f32>,

@@ -1,7 +1,7 @@
 //! The selective model, from an image and clicks to a mask.
 //!
-//! [`Session`] keeps what depends on the image alone, and the last solution, so that a further click on the same image costs
-//! little more than a short solve.
+//! [`Session`] keeps the prepared image, the memory of the solvers and the last solution, so that a further click on the same
+//! image costs the distances and a short solve.
 
 mod data_term;
 mod distances;

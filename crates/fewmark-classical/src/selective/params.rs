@@ -132,7 +132,7 @@ pub enum DistanceKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeSide {
-    /// What does not fit the object, beyond the edge; see [`CostParams::outer_cost`]. Not in the paper. Chosen among ten forms on
+    /// What does not fit the object, beyond the edge; see [`CostParams::outer_cost`]. Not in the paper. Chosen among some twenty forms on
     /// the organs of 20 MR scans, on phantoms of two lungs with walls of 3 to 6 pixels, and on four tuning images.
     Outer,
     /// Both sides alike, as in the paper; see [`CostParams::cost`].

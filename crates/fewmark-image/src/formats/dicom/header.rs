@@ -48,7 +48,7 @@ impl FileHeader {
 /// [`Error::Io`], [`Error::Decode`] when the file is none of DICOM or is damaged, [`Error::OutOfMemory`].
 pub fn read_header(path: impl AsRef<Path>) -> Result<FileHeader, Error> {
     with_head(path.as_ref(), |file, set, _| {
-        let attributes = attributes(set, &Charset::of(set, &Charset::default()), 0)?;
+        let attributes = attributes(set, &Charset::default(), 0)?;
         Ok(FileHeader { syntax: file.syntax.clone(), attributes })
     })
 }
