@@ -7,7 +7,7 @@ use std::path::Path;
 
 use fewmark::Error;
 use fewmark::image::{LabelMap, read_image, read_labels};
-use fewmark::learn::fewshot::{Encoded, Predictor, Scan, SlicePrototypes, Support};
+use fewmark::learn::fewshot::{Encoded, Predictor, Scan, Support};
 use fewmark::metrics::{Confusion, Metric, ScoreOptions, score_case};
 use fewmark_grid::{Components, Connectivity};
 use serde::{Deserialize, Serialize};
@@ -198,8 +198,8 @@ pub fn tested(predictor: &Predictor, fold: &Fold, tested: &[u16]) -> Result<Vec<
         let found = predictor.segment(&encoded, std::slice::from_ref(&whole), &mut |_| ControlFlow::Continue(()))?;
         let scores = score_case(&found.labels, labels(query), &options).map_err(fewmark::image::Error::from)?;
         for (&label, scored) in tested.iter().zip(&scores.labels) {
-            let prototypes = part_prototypes(predictor, &support, labels(&fold.support), label);
-            let found = by_parts(predictor, &encoded, labels(query), label, &prototypes);
+            let parts = Parts::of(predictor, &support, labels(&fold.support), label)?;
+            let found = parts.found(predictor, &encoded, labels(query), label);
             let truth = labels(query).mask(label);
             let grid = labels(query).geometry().grid();
             let largest = Components::of(&found, &grid, Connectivity::Corner).largest();
@@ -226,38 +226,46 @@ fn slices_of(labels: &LabelMap, label: u16) -> Vec<usize> {
     slices.enumerate().filter(|(_, slice)| slice.contains(&label)).map(|(z, _)| z).collect()
 }
 
-/// The prototypes of the slices at one, three and five sixths of an organ.
-fn part_prototypes(predictor: &Predictor, support: &Encoded, labels: &LabelMap, label: u16) -> Vec<SlicePrototypes> {
-    let held = slices_of(labels, label);
-    (0..PARTS)
-        .map(|part| {
-            let z = held[held.len() * (2 * part + 1) / (2 * PARTS)];
-            predictor.prototypes(&predictor.shot(support, labels, z, label))
-        })
-        .collect()
+/// The slices at one, three and five sixths of an organ, which alone are labelled.
+struct Parts {
+    slices: [usize; PARTS],
+    support: Support,
 }
 
-/// The third of the extent `[first, last]` in which a slice lies.
-fn part_of(z: usize, first: usize, last: usize) -> usize {
-    if first == last { 0 } else { (PARTS * (z - first) / (last - first)).min(PARTS - 1) }
-}
-
-fn by_parts(
-    predictor: &Predictor,
-    query: &Encoded,
-    truth: &LabelMap,
-    label: u16,
-    prototypes: &[SlicePrototypes],
-) -> Vec<bool> {
-    let held = slices_of(truth, label);
-    let mut found = vec![false; truth.labels().len()];
-    let (Some(&first), Some(&last)) = (held.first(), held.last()) else { return found };
-    let area = truth.labels().len() / query.depth();
-    for z in first..=last {
-        let odds = predictor.odds_by_features(query, z, &prototypes[part_of(z, first, last)]);
-        found[z * area..(z + 1) * area].iter_mut().zip(odds).for_each(|(found, odds)| *found = odds > 0.0);
+impl Parts {
+    fn of(predictor: &Predictor, support: &Encoded, labels: &LabelMap, label: u16) -> Result<Self, Error> {
+        let held = slices_of(labels, label);
+        let slices = std::array::from_fn(|part| held[held.len() * (2 * part + 1) / (2 * PARTS)]);
+        let [width, height, _] = labels.geometry().size();
+        let shown = |(i, &l): (usize, &u16)| if l == label && slices.contains(&(i / (width * height))) { l } else { 0 };
+        let shown = labels.labels().iter().enumerate().map(shown).collect();
+        let shown = LabelMap::new(shown, labels.geometry().clone())?;
+        Ok(Self { slices, support: Support::new(predictor, support, &shown)? })
     }
-    found
+
+    fn found(&self, predictor: &Predictor, query: &Encoded, truth: &LabelMap, label: u16) -> Vec<bool> {
+        let held = slices_of(truth, label);
+        let mut found = vec![false; truth.labels().len()];
+        let (Some(&first), Some(&last)) = (held.first(), held.last()) else { return found };
+        let area = truth.labels().len() / query.depth();
+        for z in first..=last {
+            let odds = predictor.odds_at(query, z, &self.support, label, place(&self.slices, z, first, last));
+            let odds = odds.unwrap_or_default();
+            found[z * area..(z + 1) * area].iter_mut().zip(odds).for_each(|(found, odds)| *found = odds > 0.0);
+        }
+        found
+    }
+}
+
+/// Where in the support a slice of the extent `[first, last]` lies: its sixths lie as the labelled slices do. So each of these is the nearest
+/// one to its third.
+fn place(slices: &[usize; PARTS], z: usize, first: usize, last: usize) -> f64 {
+    // The least step forward: a slice between two thirds belongs to the later one.
+    let share = if first == last { 0.0 } else { (z - first) as f64 / (last - first) as f64 + 1e-9 };
+    let at = (PARTS as f64 * share - 0.5).clamp(0.0, (PARTS - 1) as f64);
+    let part = (at as usize).min(PARTS - 2);
+    let [from, to] = [slices[part] as f64, slices[part + 1] as f64];
+    from + (at - part as f64) * (to - from)
 }
 
 /// `image_N.nii.gz` and `label_N.nii.gz`, by their numbers.
@@ -308,9 +316,19 @@ mod tests {
 
     #[test]
     fn slices_belong_to_thirds_of_the_extent() {
-        let part = |z| part_of(z, 10, 40);
-        assert_eq!([10, 19, 20, 29, 30, 40].map(part), [0, 0, 1, 1, 2, 2]);
-        assert_eq!(part_of(7, 7, 7), 0);
+        let slices = [4, 9, 13];
+        let nearest = |z, first, last| {
+            let at = place(&slices, z, first, last);
+            (0..PARTS).min_by(|&a, &b| (slices[a] as f64 - at).abs().total_cmp(&(slices[b] as f64 - at).abs()))
+        };
+        assert_eq!([10, 19, 20, 29, 30, 40].map(|z| nearest(z, 10, 40)), [0, 0, 1, 1, 2, 2].map(Some));
+        for (first, last) in (0..30).flat_map(|first| (first..30).map(move |last| (first, last))) {
+            for z in first..=last {
+                let third = if first == last { 0 } else { (PARTS * (z - first) / (last - first)).min(PARTS - 1) };
+                assert_eq!(nearest(z, first, last), Some(third), "{z} of {first}..={last}");
+            }
+        }
+        assert!((place(&slices, 5, 0, 10) - 9.0).abs() < 1e-6);
     }
 
     #[test]

@@ -113,8 +113,16 @@ impl Predictor {
         })
     }
 
-    /// The logarithm of the odds of an object in the features of a slice that lies `at` in a support; none where the object does not
-    /// reach.
+    /// The logarithm of the odds of an object in each pixel of a slice of a scan, row by row, where the slice is known to lie `at` in the
+    /// support, in slices from 0; none where the object does not reach.
+    ///
+    /// # Panics
+    /// If the scan has no such slice.
+    pub fn odds_at(&self, scan: &Encoded, z: usize, support: &Support, code: u16, at: f64) -> Option<Vec<f32>> {
+        self.odds(scan, z, support, code, at).map(|odds| scan.enlarged(&odds))
+    }
+
+    /// The same in the features of the slice.
     fn odds(&self, scan: &Encoded, z: usize, support: &Support, code: u16, at: f64) -> Option<Vec<f32>> {
         let InferenceConfig { neighbours, margin, prior, .. } = self.config().inference;
         let mut showing = support.showing(code);
@@ -127,8 +135,7 @@ impl Predictor {
             showing.iter().take(neighbours.max(1)).map(|&s| &support.slices[s][&code].prototypes).collect();
         let (mut odds, size) = self.feature_odds(scan, z, &self.joined(&near));
         if prior > 0.0 {
-            // Beyond the ends of the object the place is that of its last slice.
-            let place = support.prior(code, at.clamp(first, last), &scan.body(), size);
+            let place = support.prior(code, at, &scan.body(), size);
             for (odds, place) in odds.iter_mut().zip(place) {
                 let place = place.clamp(PRIOR[0], PRIOR[1]);
                 *odds += prior as f32 * (place / (1.0 - place)).ln();

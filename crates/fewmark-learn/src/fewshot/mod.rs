@@ -26,7 +26,7 @@ pub use episode::check;
 pub use frame::Frame;
 pub use inference::{InferenceConfig, Prediction};
 pub use known::Known;
-pub use predictor::{Encoded, Predictor, Shot, SlicePrototypes};
+pub use predictor::{Encoded, Predictor};
 pub use scan::Scan;
 pub use support::Support;
 pub use task::{Outcome, train_on};

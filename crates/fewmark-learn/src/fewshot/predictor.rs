@@ -49,14 +49,14 @@ pub struct Encoded {
 
 /// A slice whose object is known.
 #[derive(Clone, Debug)]
-pub struct Shot {
+pub(super) struct Shot {
     features: Tensor<3>,
     mask: FeatureMask,
 }
 
 /// The prototypes of one object in one or several slices: of everything else and of the object.
 #[derive(Clone, Debug)]
-pub struct SlicePrototypes([Tensor<2>; 2]);
+pub(super) struct SlicePrototypes([Tensor<2>; 2]);
 
 impl Encoded {
     /// Slices of the scan.
@@ -200,10 +200,7 @@ impl Predictor {
     }
 
     /// A slice of a scan with the label that is looked for.
-    ///
-    /// # Panics
-    /// If the scan has no such slice or the labels are of another size.
-    pub fn shot(&self, scan: &Encoded, labels: &LabelMap, z: usize, label: u16) -> Shot {
+    pub(super) fn shot(&self, scan: &Encoded, labels: &LabelMap, z: usize, label: u16) -> Shot {
         let features = scan.features[z].clone();
         let [_, rows, columns] = features.dims();
         let mask = reduced(&share(labels, z, label, &scan.frame), scan.frame.side(), [rows, columns]);
@@ -211,7 +208,7 @@ impl Predictor {
     }
 
     /// The prototypes of the object in a slice.
-    pub fn prototypes(&self, shot: &Shot) -> SlicePrototypes {
+    pub(super) fn prototypes(&self, shot: &Shot) -> SlicePrototypes {
         let (head, window) = (&self.config.head, self.config.windows.inference);
         SlicePrototypes([false, true].map(|object| head.prototypes(shot.features.clone(), &shot.mask, object, window)))
     }
@@ -241,14 +238,5 @@ impl Predictor {
         let [background, object] = prototypes.0.clone().map(|p| self.config.head.score(p, features.clone()));
         let odds = (object - background).into_data().convert::<f32>();
         (odds.try_to_vec().expect("numbers that were just converted"), [rows, columns])
-    }
-
-    /// The logarithm of the odds of an object in each pixel of a slice of a scan, row by row, as in the paper: by the features of the
-    /// slice alone.
-    ///
-    /// # Panics
-    /// If the scan has no such slice.
-    pub fn odds_by_features(&self, scan: &Encoded, z: usize, prototypes: &SlicePrototypes) -> Vec<f32> {
-        scan.enlarged(&self.feature_odds(scan, z, prototypes).0)
     }
 }

@@ -99,22 +99,21 @@ impl Support {
     }
 
     /// How likely an object is by its place alone, in each feature of a slice that lies `at` in this scan: its blurred mask there, the two
-    /// bodies laid over each other.
+    /// bodies laid over each other. Between slices that show the object the mask is linear, beyond them it is that of the last one.
+    ///
+    /// # Panics
+    /// If no slice shows the object.
     pub(super) fn prior(&self, code: u16, at: f64, body: &Body, size: [usize; 2]) -> Vec<f32> {
-        let last = self.slices.len() - 1;
-        let at = at.clamp(0.0, last as f64);
-        let (low, high) = (at as usize, (at as usize + 1).min(last));
-        let share = (at - low as f64) as f32;
-        let planes = [(low, 1.0 - share), (high, share)];
-        let planes: Vec<(&[f32], f32)> = planes
-            .into_iter()
-            .filter_map(|(z, weight)| Some((self.slices[z].get(&code)?.place.as_slice(), weight)))
-            .collect();
+        let showing = self.showing(code);
+        let above = showing.partition_point(|&z| (z as f64) < at).min(showing.len() - 1);
+        let (low, high) = (showing[above.saturating_sub(1)], showing[above]);
+        let share = if low < high { ((at - low as f64) / (high - low) as f64).clamp(0.0, 1.0) as f32 } else { 1.0 };
+        let planes = [(low, 1.0 - share), (high, share)].map(|(z, weight)| (&self.slices[z][&code].place, weight));
         let mut prior = Vec::with_capacity(size[0] * size[1]);
         for row in 0..size[0] {
             for column in 0..size[1] {
                 let [row, column] = body.to(&self.body, [row as f64, column as f64]);
-                prior.push(planes.iter().map(|&(plane, weight)| weight * at_place(plane, size, row, column)).sum());
+                prior.push(planes.iter().map(|(plane, weight)| weight * at_place(plane, size, row, column)).sum());
             }
         }
         prior
