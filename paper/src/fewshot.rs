@@ -199,7 +199,7 @@ pub fn tested(predictor: &Predictor, fold: &Fold, tested: &[u16]) -> Result<Vec<
         let scores = score_case(&found.labels, labels(query), &options).map_err(fewmark::image::Error::from)?;
         for (&label, scored) in tested.iter().zip(&scores.labels) {
             let parts = Parts::of(predictor, &support, labels(&fold.support), label)?;
-            let found = parts.found(predictor, &encoded, labels(query), label);
+            let found = parts.found(predictor, &encoded, labels(query), label)?;
             let truth = labels(query).mask(label);
             let grid = labels(query).geometry().grid();
             let largest = Components::of(&found, &grid, Connectivity::Corner).largest();
@@ -243,17 +243,15 @@ impl Parts {
         Ok(Self { slices, support: Support::new(predictor, support, &shown)? })
     }
 
-    fn found(&self, predictor: &Predictor, query: &Encoded, truth: &LabelMap, label: u16) -> Vec<bool> {
+    /// The object in the slices of its extent, which is known.
+    fn found(&self, predictor: &Predictor, query: &Encoded, truth: &LabelMap, label: u16) -> Result<Vec<bool>, Error> {
         let held = slices_of(truth, label);
-        let mut found = vec![false; truth.labels().len()];
-        let (Some(&first), Some(&last)) = (held.first(), held.last()) else { return found };
-        let area = truth.labels().len() / query.depth();
-        for z in first..=last {
-            let odds = predictor.odds_at(query, z, &self.support, label, place(&self.slices, z, first, last));
-            let odds = odds.unwrap_or_default();
-            found[z * area..(z + 1) * area].iter_mut().zip(odds).for_each(|(found, odds)| *found = odds > 0.0);
-        }
-        found
+        let (Some(&first), Some(&last)) = (held.first(), held.last()) else {
+            return Ok(vec![false; truth.labels().len()]);
+        };
+        let at = |z| (first..=last).contains(&z).then(|| place(&self.slices, z, first, last));
+        let places = (0..query.depth()).map(at).collect();
+        Ok(predictor.find(query, label, &[(&self.support, places)])?.mask)
     }
 }
 

@@ -204,8 +204,14 @@ impl FewShotConfig {
                 );
             }
         }
-        let InferenceConfig { margin, prior, blur, .. } = self.inference;
-        for (name, x) in [("inference.margin", margin), ("inference.prior", prior), ("inference.blur", blur)] {
+        let InferenceConfig { margin, prior, blur, smoothing, edges, .. } = self.inference;
+        for (name, x) in [
+            ("inference.margin", margin),
+            ("inference.prior", prior),
+            ("inference.blur", blur),
+            ("inference.smoothing", smoothing),
+            ("inference.edges", edges),
+        ] {
             if !(x.is_finite() && x >= 0.0) {
                 return failed(name, x.to_string(), "a number of at least 0");
             }

@@ -4,15 +4,19 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use fewmark_grid::Grid;
 use fewmark_image::{Geometry, Image, LabelMap};
 use fewmark_nets::{Encoder, FeatureMask, Prototypes};
 
 use super::alignment::Stack;
 use super::config::FewShotConfig;
 use super::frame::{Frame, resize};
+use super::inference::InferenceConfig;
 use super::losses::reduced;
-use super::scan::{Slices, share};
-use super::support::{Body, descriptor};
+use super::outline;
+use super::place::Body;
+use super::scan::{Slices, samples_in_unit, share};
+use super::support::descriptor;
 use crate::model::{self, Header, Model, Summary};
 use crate::{Error, weights};
 
@@ -45,6 +49,8 @@ pub struct Encoded {
     frame: Frame,
     geometry: Geometry,
     body: Body,
+    /// Weights of outlines in each voxel
+    edges: Vec<f32>,
 }
 
 /// A slice whose object is known.
@@ -73,6 +79,12 @@ impl Encoded {
         self.body
     }
 
+    /// Rows and columns of the features.
+    pub(super) fn size(&self) -> [usize; 2] {
+        let [_, rows, columns] = self.features[0].dims();
+        [rows, columns]
+    }
+
     /// What the slices look like, for an alignment along z.
     pub(super) fn stack(&self) -> Stack {
         Stack::new(self.features.iter().map(descriptor).collect(), self.geometry.spacing()[2])
@@ -80,8 +92,22 @@ impl Encoded {
 
     /// Values of features on the pixels of a slice, row by row.
     pub(super) fn enlarged(&self, values: &[f32]) -> Vec<f32> {
-        let [_, rows, columns] = self.features[0].dims();
-        self.frame.take(&resize(values, [rows, columns], [self.frame.side(); 2]))
+        self.frame.take(&resize(values, self.size(), [self.frame.side(); 2]))
+    }
+
+    /// Where an object lies on the pixels of a slice, by the logarithm of its odds there.
+    pub(super) fn outlined(&self, z: usize, odds: &[f32], config: &InferenceConfig) -> Result<Vec<bool>, Error> {
+        if config.smoothing == 0.0 {
+            return Ok(odds.iter().map(|&odds| odds > 0.0).collect());
+        }
+        let edges = &self.edges[z * odds.len()..(z + 1) * odds.len()];
+        let u = outline::outlined(odds, edges, &pixels(&self.geometry), self.feature(), config)?;
+        Ok(u.into_iter().map(|u| u > 0.5).collect())
+    }
+
+    /// Pixels of a slice along a feature.
+    fn feature(&self) -> f64 {
+        feature(&self.geometry, self.size())
     }
 }
 
@@ -196,7 +222,12 @@ impl Predictor {
         let inside = Slices::foreground(image, &self.config)?;
         let inside: Vec<Vec<f32>> = inside.iter().map(|plane| resize(plane, [side; 2], [rows, columns])).collect();
         let body = Body::of(&inside, [rows, columns]);
-        Ok(Encoded { features, frame, geometry: image.geometry().clone(), body })
+        let geometry = image.geometry().clone();
+        let (grid, feature) = (pixels(&geometry), feature(&geometry, [rows, columns]));
+        let samples = samples_in_unit(image, &self.config)?;
+        let of_slice = |slice: &[f32]| outline::edges(slice, &grid, feature, &self.config.inference);
+        let edges = samples.chunks_exact(grid.len()).map(of_slice).collect::<Result<Vec<_>, Error>>()?.concat();
+        Ok(Encoded { features, frame, geometry, body, edges })
     }
 
     /// A slice of a scan with the label that is looked for.
@@ -224,19 +255,24 @@ impl Predictor {
         SlicePrototypes([of(0, head.background), of(1, head.foreground)])
     }
 
-    /// The logarithm of the odds of an object in each feature of a slice of a scan, and rows and columns of the features: the score of the
-    /// object less that of everything else.
-    pub(super) fn feature_odds(
-        &self,
-        scan: &Encoded,
-        z: usize,
-        prototypes: &SlicePrototypes,
-    ) -> (Vec<f32>, [usize; 2]) {
+    /// The logarithm of the odds of an object in each feature of a slice of a scan: the score of the object less that of everything else.
+    pub(super) fn feature_odds(&self, scan: &Encoded, z: usize, prototypes: &SlicePrototypes) -> Vec<f32> {
         let features = scan.features[z].clone();
         let [channels, rows, columns] = features.dims();
         let features = features.reshape([channels, rows * columns]);
         let [background, object] = prototypes.0.clone().map(|p| self.config.head.score(p, features.clone()));
-        let odds = (object - background).into_data().convert::<f32>();
-        (odds.try_to_vec().expect("numbers that were just converted"), [rows, columns])
+        (object - background).into_data().convert::<f32>().try_to_vec().expect("numbers that were just converted")
     }
+}
+
+/// The pixels of a slice, of unit spacing.
+fn pixels(geometry: &Geometry) -> Grid {
+    let [width, height, _] = geometry.size();
+    Grid { size: [width, height, 1], spacing: [1.0; 3] }
+}
+
+/// Pixels of a slice along one of so many rows and columns of features; the longer side fills them.
+fn feature(geometry: &Geometry, features: [usize; 2]) -> f64 {
+    let [width, height, _] = geometry.size();
+    width.max(height) as f64 / features[0] as f64
 }

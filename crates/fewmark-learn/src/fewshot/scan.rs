@@ -36,8 +36,8 @@ impl Slices {
 
     /// The slices with the percentiles to which they are clipped at 0 and 255.
     pub(super) fn scaled(image: &Image, config: &FewShotConfig) -> Result<Self, Error> {
-        let (mut samples, [low, high]) = clipped(image, config)?;
-        samples.iter_mut().for_each(|s| *s = 255.0 * (*s - low) / (high - low));
+        let mut samples = samples_in_unit(image, config)?;
+        samples.iter_mut().for_each(|s| *s *= 255.0);
         Ok(Self::of(&samples, image, config.size))
     }
 
@@ -55,6 +55,13 @@ impl Slices {
         let outside = samples.iter().copied().fold(f32::INFINITY, f32::min);
         Self { squares: samples.chunks_exact(width * height).map(|slice| frame.put(slice, outside)).collect(), frame }
     }
+}
+
+/// The samples of a scan with the percentiles to which they are clipped at 0 and 1.
+pub(super) fn samples_in_unit(image: &Image, config: &FewShotConfig) -> Result<Vec<f32>, Error> {
+    let (mut samples, [low, high]) = clipped(image, config)?;
+    samples.iter_mut().for_each(|s| *s = (*s - low) / (high - low));
+    Ok(samples)
 }
 
 /// The samples of a scan between the percentiles of the configuration, and these.

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use burn::tensor::Tensor;
 use fewmark_image::{Geometry, LabelMap};
 use fewmark_nets::FeatureMask;
-use serde::{Deserialize, Serialize};
 
 use super::alignment::Stack;
 use super::augmentation::smooth;
+use super::config::FewShotConfig;
+use super::place::Body;
 use super::predictor::{Encoded, Predictor, SlicePrototypes};
 use crate::Error;
 
@@ -29,13 +30,6 @@ pub(super) struct Shown {
     pub(super) prototypes: SlicePrototypes,
     /// The blurred mask on the grid of the features
     pub(super) place: Vec<f32>,
-}
-
-/// The rectangle that the body fills in the slices of a scan: first and last row, first and last column, in features.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Body {
-    rows: [f64; 2],
-    columns: [f64; 2],
 }
 
 impl Support {
@@ -98,6 +92,14 @@ impl Support {
         (0..self.slices.len()).filter(|&z| self.slices[z].contains_key(&code)).collect()
     }
 
+    /// A place in this scan, in slices, where it is no further from an object's ends than the margin; in a scan of one slice anywhere.
+    pub(super) fn reached(&self, code: u16, at: f64, config: &FewShotConfig) -> Option<f64> {
+        let margin = config.inference.margin + 0.5;
+        let showing = self.showing(code);
+        let (first, last) = (*showing.first()? as f64, *showing.last()? as f64);
+        (self.slices.len() == 1 || (first - margin..=last + margin).contains(&at)).then_some(at)
+    }
+
     /// How likely an object is by its place alone, in each feature of a slice that lies `at` in this scan: its blurred mask there, the two
     /// bodies laid over each other. Between slices that show the object the mask is linear, beyond them it is that of the last one.
     ///
@@ -109,65 +111,13 @@ impl Support {
         let (low, high) = (showing[above.saturating_sub(1)], showing[above]);
         let share = if low < high { ((at - low as f64) / (high - low) as f64).clamp(0.0, 1.0) as f32 } else { 1.0 };
         let planes = [(low, 1.0 - share), (high, share)].map(|(z, weight)| (&self.slices[z][&code].place, weight));
-        let mut prior = Vec::with_capacity(size[0] * size[1]);
-        for row in 0..size[0] {
-            for column in 0..size[1] {
-                let [row, column] = body.to(&self.body, [row as f64, column as f64]);
-                prior.push(planes.iter().map(|(plane, weight)| weight * at_place(plane, size, row, column)).sum());
-            }
+        let mut prior = vec![0.0; size[0] * size[1]];
+        for (plane, weight) in planes {
+            let laid = body.lay(&self.body, plane, size);
+            prior.iter_mut().zip(laid).for_each(|(prior, share)| *prior += weight * share);
         }
         prior
     }
-}
-
-impl Body {
-    /// The rectangle from the 2nd to the 98th percentile of the rows and columns of what is not background.
-    pub(super) fn of(foreground: &[Vec<f32>], size: [usize; 2]) -> Self {
-        let mut sums = [vec![0.0; size[0]], vec![0.0; size[1]]];
-        for plane in foreground {
-            for (i, share) in plane.iter().enumerate() {
-                sums[0][i / size[1]] += f64::from(*share);
-                sums[1][i % size[1]] += f64::from(*share);
-            }
-        }
-        let [rows, columns] = sums.map(|sums| {
-            let all: f64 = sums.iter().sum();
-            let reached = |share: f64| {
-                let mut sum = 0.0;
-                let at = sums.iter().position(|x| {
-                    sum += x;
-                    sum >= share * all
-                });
-                at.unwrap_or(0) as f64
-            };
-            if all > 0.0 { [reached(0.02), reached(0.98)] } else { [0.0, (sums.len() - 1) as f64] }
-        });
-        Self { rows, columns }
-    }
-
-    /// The row and column in another body that correspond to those in this one.
-    fn to(&self, other: &Self, [row, column]: [f64; 2]) -> [f64; 2] {
-        let map = |at: f64, from: [f64; 2], to: [f64; 2]| {
-            let length = (from[1] - from[0]).max(1.0);
-            to[0] + (at - from[0]) * (to[1] - to[0]).max(1.0) / length
-        };
-        [map(row, self.rows, other.rows), map(column, self.columns, other.columns)]
-    }
-}
-
-/// A plane between its features, linear; 0 outside.
-fn at_place(plane: &[f32], [rows, columns]: [usize; 2], row: f64, column: f64) -> f32 {
-    let (top, left) = (row.floor(), column.floor());
-    let (down, right) = ((row - top) as f32, (column - left) as f32);
-    let mut sum = 0.0;
-    for (y, wy) in [(top, 1.0 - down), (top + 1.0, down)] {
-        for (x, wx) in [(left, 1.0 - right), (left + 1.0, right)] {
-            if (0.0..rows as f64).contains(&y) && (0.0..columns as f64).contains(&x) {
-                sum += wy * wx * plane[y as usize * columns + x as usize];
-            }
-        }
-    }
-    sum
 }
 
 /// The features of a slice as numbers that do not depend on small shifts: means over a grid of 4 x 4.

@@ -1,0 +1,36 @@
+//! The outline of an object, finer than features: the variational model on the pixels of a slice.
+
+use std::ops::ControlFlow;
+
+use fewmark_classical::convex::{ConvexProblem, PrimalDualParams, Warm, minimise};
+use fewmark_classical::edge::EdgeDetector;
+use fewmark_grid::Grid;
+
+use super::inference::InferenceConfig;
+use crate::Error;
+
+/// Standard deviation of the Gaussian in the edge detector, in features.
+const SMOOTH: f64 = 0.125;
+
+/// The edge weights `g` of a slice with samples from 0 to 1 on a grid of unit spacing, where a feature is `feature` pixels long.
+pub(super) fn edges(slice: &[f32], grid: &Grid, feature: f64, config: &InferenceConfig) -> Result<Vec<f32>, Error> {
+    // Gradients are in samples per pixel, the setting is in samples per feature.
+    let detector = EdgeDetector { iota: config.edges * feature * feature, sigma: SMOOTH * feature };
+    Ok(detector.apply(slice, grid)?)
+}
+
+/// The object `u`, from 0 to 1 and nearly always one of them, in a slice where `odds` are the logarithms of its odds: the minimiser of
+/// `mu TV_g(u) - <tanh(odds), u>` (Burrows, Chen and Torella, equation 1, with the odds as data).
+pub(super) fn outlined(
+    odds: &[f32],
+    edges: &[f32],
+    grid: &Grid,
+    feature: f64,
+    config: &InferenceConfig,
+) -> Result<Vec<f32>, Error> {
+    let data: Vec<f32> = odds.iter().map(|odds| -odds.tanh()).collect();
+    let problem = ConvexProblem { grid, data: &data, weight: Some(edges), mu: config.smoothing * feature };
+    let found =
+        minimise(&problem, &PrimalDualParams::default(), &mut Warm::default(), &mut |_| ControlFlow::Continue(()))?;
+    Ok(found.0)
+}

@@ -1,0 +1,139 @@
+//! Where an object lies in a slice, as far as its place in another scan tells.
+
+use serde::{Deserialize, Serialize};
+
+/// Odds count no more than this, so that a few certain features do not decide where an object lies.
+const CLEAREST: f32 = 4.0;
+
+/// What a shift by one feature costs, in mean odds under the object's place, where a shift by two costs four times as much.
+const SHIFT_COST: f32 = 0.02;
+
+/// The rectangle that the body fills in the slices of a scan: first and last row, first and last column, in features.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Body {
+    rows: [f64; 2],
+    columns: [f64; 2],
+}
+
+impl Body {
+    /// The rectangle from the 2nd to the 98th percentile of the rows and columns of what is not background.
+    pub(super) fn of(foreground: &[Vec<f32>], size: [usize; 2]) -> Self {
+        let mut sums = [vec![0.0; size[0]], vec![0.0; size[1]]];
+        for plane in foreground {
+            for (i, share) in plane.iter().enumerate() {
+                sums[0][i / size[1]] += f64::from(*share);
+                sums[1][i % size[1]] += f64::from(*share);
+            }
+        }
+        let [rows, columns] = sums.map(|sums| {
+            let all: f64 = sums.iter().sum();
+            let reached = |share: f64| {
+                let mut sum = 0.0;
+                let at = sums.iter().position(|x| {
+                    sum += x;
+                    sum >= share * all
+                });
+                at.unwrap_or(0) as f64
+            };
+            if all > 0.0 { [reached(0.02), reached(0.98)] } else { [0.0, (sums.len() - 1) as f64] }
+        });
+        Self { rows, columns }
+    }
+
+    /// A plane of another body's features on the features of this one, the two rectangles laid over each other; 0 outside.
+    pub(super) fn lay(&self, other: &Self, plane: &[f32], size: [usize; 2]) -> Vec<f32> {
+        let features = (0..size[0]).flat_map(|row| (0..size[1]).map(move |column| [row as f64, column as f64]));
+        features
+            .map(|feature| {
+                let [row, column] = self.to(other, feature);
+                at_place(plane, size, row, column)
+            })
+            .collect()
+    }
+
+    /// The row and column in another body that correspond to those in this one.
+    fn to(&self, other: &Self, [row, column]: [f64; 2]) -> [f64; 2] {
+        let map = |at: f64, from: [f64; 2], to: [f64; 2]| {
+            let length = (from[1] - from[0]).max(1.0);
+            to[0] + (at - from[0]) * (to[1] - to[0]).max(1.0) / length
+        };
+        [map(row, self.rows, other.rows), map(column, self.columns, other.columns)]
+    }
+}
+
+/// A plane between its features, linear; 0 outside.
+fn at_place(plane: &[f32], [rows, columns]: [usize; 2], row: f64, column: f64) -> f32 {
+    let (top, left) = (row.floor(), column.floor());
+    let (down, right) = ((row - top) as f32, (column - left) as f32);
+    let mut sum = 0.0;
+    for (y, wy) in [(top, 1.0 - down), (top + 1.0, down)] {
+        for (x, wx) in [(left, 1.0 - right), (left + 1.0, right)] {
+            if (0.0..rows as f64).contains(&y) && (0.0..columns as f64).contains(&x) {
+                sum += wy * wx * plane[y as usize * columns + x as usize];
+            }
+        }
+    }
+    sum
+}
+
+/// Places of an object in some slices, `[row, column]` features each, together moved to where the odds of its features are best: by no more
+/// than `reach` features along rows and columns.
+pub(super) fn moved(places: Vec<Vec<f32>>, odds: &[Vec<f32>], size: [usize; 2], reach: usize) -> Vec<Vec<f32>> {
+    let sum: f32 = places.iter().flatten().sum();
+    let reach = reach as isize;
+    let shifts = (-reach..=reach).flat_map(|down| (-reach..=reach).map(move |right| [down, right]));
+    let scored = shifts.map(|shift| {
+        let of_slice = |(place, odds): (&Vec<f32>, &Vec<f32>)| {
+            let under = |(share, odds): (f32, &f32)| share * odds.clamp(-CLEAREST, CLEAREST);
+            shifted(place, size, shift).zip(odds).map(under).sum::<f32>()
+        };
+        let found: f32 = places.iter().zip(odds).map(of_slice).sum();
+        let [down, right] = shift.map(|s| (s * s) as f32);
+        (found / sum.max(1.0) - SHIFT_COST * (down + right), shift)
+    });
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).map_or([0, 0], |(_, shift)| shift);
+    places.iter().map(|place| shifted(place, size, best).collect()).collect()
+}
+
+/// A plane moved down and to the right; 0 where nothing was.
+fn shifted(plane: &[f32], [rows, columns]: [usize; 2], shift: [isize; 2]) -> impl Iterator<Item = f32> {
+    let at = move |row: usize, column: usize| {
+        let row = row.checked_add_signed(-shift[0]).filter(|&row| row < rows)?;
+        let column = column.checked_add_signed(-shift[1]).filter(|&column| column < columns)?;
+        Some(plane[row * columns + column])
+    };
+    (0..rows * columns).map(move |i| at(i / columns, i % columns).unwrap_or(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_follows_the_odds_as_far_as_it_reaches() {
+        let size = [6, 7];
+        let at = |row: usize, column: usize| {
+            let mut plane = vec![0.0; 42];
+            plane[row * 7 + column] = 1.0;
+            plane
+        };
+        let odds = |row, column| at(row, column).into_iter().map(|x| 8.0 * x - 1.0).collect::<Vec<f32>>();
+        let places = || vec![at(2, 3), at(3, 3)];
+        let found = moved(places(), &[odds(4, 1), odds(5, 1)], size, 3);
+        assert_eq!(found, [at(4, 1), at(5, 1)]);
+        // Out of reach: the place stays where it costs nothing.
+        assert_eq!(moved(places(), &[odds(4, 1), odds(5, 1)], size, 1), places());
+        // Odds that say nothing, and a place that is nowhere.
+        assert_eq!(moved(places(), &[vec![0.0; 42], vec![0.0; 42]], size, 3), places());
+        assert_eq!(moved(vec![vec![0.0; 42]], &[odds(0, 0)], size, 3), [vec![0.0; 42]]);
+    }
+
+    #[test]
+    fn bodies_are_laid_over_each_other() {
+        let body = |rows: [f64; 2], columns: [f64; 2]| Body { rows, columns };
+        let plane: Vec<f32> = (0..40).map(|i| (i / 8) as f32).collect();
+        // Two rows of the one body are four of the other.
+        let laid = body([0.0, 2.0], [0.0, 7.0]).lay(&body([0.0, 4.0], [0.0, 7.0]), &plane, [5, 8]);
+        assert_eq!(laid.iter().step_by(8).copied().collect::<Vec<_>>(), [0.0, 2.0, 4.0, 0.0, 0.0]);
+    }
+}
