@@ -7,14 +7,14 @@ use fewmark::learn::dip::{Case as Clicked, DipConfig, Prediction, Predictor, Sin
 use fewmark::learn::{Compute, Run};
 use fewmark::metrics::Confusion;
 use fewmark::{Error, Marks};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cases::Case;
 use crate::results::Spread;
 use crate::selective::Row;
 
 /// A learned method with one seed of training.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Training {
     /// Seed of weights and noise.
     pub seed: u64,

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use fewmark::image::write_image;
+use fewmark::image::{read_image, write_image};
 use fewmark::{Dimension, Geometry, Image, LabelMap, overlay};
 
 use crate::cases::Case;
@@ -50,6 +50,20 @@ impl<'a> Sheet<'a> {
                 column.push(picture);
             }
         }
+        self.push(column)
+    }
+
+    /// Adds a method as it was drawn before, where all its pictures lie.
+    ///
+    /// # Errors
+    /// As [`Sheet::new`].
+    pub fn add_drawn(&mut self, method: &str) -> Result<(), Box<dyn Error>> {
+        let paths = self.cases.iter().take(SHOWN).map(|case| self.folder.join(method).join(&case.name));
+        let drawn: Vec<Image> = paths.map_while(|path| read_image(path).ok()).collect();
+        if drawn.len() == self.cases.len().min(SHOWN) { self.push(drawn) } else { Ok(()) }
+    }
+
+    fn push(&mut self, column: Vec<Image>) -> Result<(), Box<dyn Error>> {
         self.columns.push(column);
         Ok(write_image(self.folder.join("sheet.png"), &tiled(&self.columns)?)?)
     }

@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// Where a result comes from.
 #[derive(Clone, Debug, Serialize)]
@@ -30,7 +30,7 @@ impl Provenance {
 }
 
 /// Mean and population standard deviation.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Spread {
     /// Mean.
     pub mean: f64,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use fewmark::metrics::Confusion;
 use fewmark::{Error, registry};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cases::{Case, TUNING};
 use crate::results::Spread;
@@ -27,7 +27,7 @@ pub const TV_AXES: [Axis; 3] =
 pub const ELASTICA_AXES: [Axis; 2] = [("mu", &[0.06, 0.03]), ("beta", &[1.0, 4.0])];
 
 /// One image with one set of clicks.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Row {
     /// Name of the image.
     pub image: String,

@@ -3,21 +3,23 @@
 //!
 //! The networks learn from the first two images by name, with clicks and without labels; the others are reported. The terms of the
 //! energy have the parameters that total variation was given on those two images. Name the tables to run, `lungs` or
-//! `liver-lesions`; without a name both are run. The contours of all columns on the reported images go to `target/paper`, as Figures 3 to 6
-//! show them: a picture each, and a sheet.
+//! `liver-lesions`; without a name both are run. Each training is a line of `paper/results/dip-table-N.jsonl`; what is there with the same settings
+//! is not trained again. The contours of all columns on the reported images go to `target/paper`, as Figures 3 to 6 show them: a picture each,
+//! and a sheet, without the columns that were trained where those pictures are not.
 
 #![allow(clippy::print_stdout, reason = "a program that prints its result")]
 
 use std::error::Error;
+use std::path::Path;
 
 use fewmark::learn::dip::{DipConfig, Predictor, SingleConfig, Variant};
 use fewmark::training;
 use fewmark_paper::cases::{self, Case, DataSet, TUNING};
 use fewmark_paper::learned::{Training, clicked, single, trained};
 use fewmark_paper::pictures::Sheet;
-use fewmark_paper::results::{Provenance, Spread, markdown_table, write};
+use fewmark_paper::results::{Provenance, Spread, append_row, markdown_table, read_rows};
 use fewmark_paper::selective::{Column, ELASTICA_AXES, TV_AXES, column, masks};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Networks allocate large tensors again and again; this allocator keeps their pages.
 #[global_allocator]
@@ -67,20 +69,20 @@ const TABLES: [Table; 2] = [
 const SEEDS: std::ops::Range<u64> = 0..3;
 const CLICKS: u64 = 0;
 
-/// A column of the table.
-#[derive(Serialize)]
-struct Learned {
-    method: &'static str,
-    trainings: Vec<Training>,
+/// A training of a method, or the fits of the model for a single image.
+#[derive(Serialize, Deserialize)]
+struct Row {
+    method: String,
+    /// All settings that decide what comes out
+    settings: toml::Table,
+    commit: String,
+    training: Training,
 }
 
-#[derive(Serialize)]
 struct Report<'a> {
-    provenance: Provenance,
     data: &'a str,
     split: String,
-    settings: toml::Table,
-    learned: Vec<Learned>,
+    learned: Vec<Row>,
     variational: Vec<Column>,
 }
 
@@ -100,15 +102,16 @@ fn tables() -> Result<(), Box<dyn Error>> {
         return Err(format!("there is no table {unknown:?}; there are lungs and liver-lesions").into());
     }
     for table in TABLES.iter().filter(|table| wanted.is_empty() || wanted.iter().any(|name| name == table.data.key)) {
-        let report = report(table, &(table.data.load)(&data)?)?;
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(table.name);
+        let report = report(table, &(table.data.load)(&data)?, &file.with_extension("jsonl"))?;
         let text = text(table, &report);
         println!("{text}");
-        write(table.name, &text, &report)?;
+        fewmark::image::write_atomically(file.with_extension("md"), text.as_bytes())?;
     }
     Ok(())
 }
 
-fn report<'a>(table: &'a Table, cases: &[Case]) -> Result<Report<'a>, Box<dyn Error>> {
+fn report<'a>(table: &'a Table, cases: &[Case], file: &Path) -> Result<Report<'a>, Box<dyn Error>> {
     let (learned_from, reported) = cases.split_at(TUNING.min(cases.len()));
     let tv = column("tv", cases, &toml::Table::new(), &TV_AXES)?;
     let elastica = column("elastica", cases, &tv.chosen, &ELASTICA_AXES)?;
@@ -116,42 +119,64 @@ fn report<'a>(table: &'a Table, cases: &[Case]) -> Result<Report<'a>, Box<dyn Er
     if let Some(model) = settings.get_mut("model").and_then(toml::Value::as_table_mut) {
         model.extend(tv.chosen.clone());
     }
-    let config: DipConfig = settings.clone().try_into()?;
     let marks = |case: &Case| case.marks(None, CLICKS);
+    let mut known: Vec<Row> = read_rows(file)?;
+    let mut take = |method: &str, settings: &toml::Table| {
+        let found = known.iter().position(|row| row.method == method && row.settings == *settings);
+        found.map(|at| known.swap_remove(at))
+    };
+    let row = |method: &str, settings: toml::Table, training: Training| -> Result<Row, Box<dyn Error>> {
+        let row = Row { method: method.into(), settings, commit: Provenance::of("dip_tables").commit, training };
+        eprintln_progress(&row);
+        append_row(file, &row)?;
+        Ok(row)
+    };
     let mut sheet = Sheet::new(table.name, reported, CLICKS)?;
     let mut learned = Vec::new();
     for (method, variant) in [("M1", Variant::M1), ("M2", Variant::M2), ("M3", Variant::M3), ("M4", Variant::M4)] {
-        let mut trainings = Vec::new();
         for seed in SEEDS {
-            let mut config = DipConfig { variant, ..config.clone() };
+            let mut config = DipConfig { variant, ..settings.clone().try_into()? };
             config.training.seed = seed;
+            let settings = toml::Table::try_from(&config)?;
+            let shown = seed == SEEDS.start;
+            if let Some(row) = take(method, &settings) {
+                learned.push(row);
+                if shown {
+                    sheet.add_drawn(method)?;
+                }
+                continue;
+            }
             let stops = [config.training.iterations];
             for (training, predictor) in trained(learned_from, reported, &marks, &config, &stops)? {
-                eprintln_progress(method, &training);
-                if seed == SEEDS.start {
+                if shown {
                     sheet.add(method, &predicted(reported, &predictor)?)?;
                 }
-                trainings.push(training);
+                learned.push(row(method, settings.clone(), training)?);
             }
         }
-        learned.push(Learned { method, trainings });
     }
     for column in [&tv, &elastica] {
         sheet.add(column.method, &masks(column.method, reported, &column.chosen, CLICKS)?)?;
     }
-    let mut seen = Vec::new();
-    let training = single(reported, &marks, &config, &SingleConfig::default(), &mut |mask| seen.push(mask.to_vec()))?;
-    sheet.add("DIP", &seen)?;
-    eprintln_progress("DIP", &training);
-    learned.push(Learned { method: "DIP", trainings: vec![training] });
+    let of_single = SingleConfig::default();
+    let config: DipConfig = settings.clone().try_into()?;
+    settings.insert("single".into(), toml::Table::try_from(&of_single)?.into());
+    if let Some(row) = take("DIP", &settings) {
+        learned.push(row);
+        sheet.add_drawn("DIP")?;
+    } else {
+        let mut seen = Vec::new();
+        let training = single(reported, &marks, &config, &of_single, &mut |mask| seen.push(mask.to_vec()))?;
+        sheet.add("DIP", &seen)?;
+        learned.push(row("DIP", settings, training)?);
+    }
     let names: Vec<&str> = learned_from.iter().map(|case| case.name.as_str()).collect();
     let split = format!("learned from {}; reported on the other {}", names.join(" and "), reported.len());
-    let provenance = Provenance::of("dip_tables");
-    Ok(Report { provenance, data: table.data.source, split, settings, learned, variational: vec![tv, elastica] })
+    Ok(Report { data: table.data.source, split, learned, variational: vec![tv, elastica] })
 }
 
 #[allow(clippy::print_stderr, reason = "a sign of life in a long run")]
-fn eprintln_progress(method: &str, training: &Training) {
+fn eprintln_progress(Row { method, training, .. }: &Row) {
     eprintln!(
         "{method}, seed {}: {} iterations, {:.0} s, Dice {}",
         training.seed, training.iterations, training.seconds, training.dice
@@ -172,20 +197,17 @@ fn text(table: &Table, report: &Report<'_>) -> String {
     };
     let header = ["method", "Dice, ours", "Dice, paper", "Jaccard, ours", "Jaccard, paper", "mean Dice by seed"];
     let summary = markdown_table(&header, &table.paper.iter().map(row).collect::<Vec<_>>());
-    let times: Vec<Vec<String>> = report
-        .learned
-        .iter()
-        .map(|column| {
-            let first = &column.trainings[0];
-            let per_image = Spread::of(&first.rows.iter().map(|row| row.seconds).collect::<Vec<_>>()).mean;
-            let (steps, seconds) = (first.iterations.to_string(), format!("{:.0}", first.seconds));
-            vec![column.method.to_owned(), steps, seconds, format!("{per_image:.3}")]
-        })
-        .collect();
-    let times = markdown_table(&["method", "steps", "training s", "s an image"], &times);
+    let of = |row: &Row| {
+        let Row { method, commit, training, .. } = row;
+        let per_image = Spread::of(&training.rows.iter().map(|row| row.seconds).collect::<Vec<_>>()).mean;
+        let (steps, seconds) = (training.iterations.to_string(), format!("{:.0}", training.seconds));
+        vec![method.clone(), training.seed.to_string(), steps, seconds, format!("{per_image:.3}"), commit.clone()]
+    };
+    let times: Vec<Vec<String>> = report.learned.iter().map(of).collect();
+    let times = markdown_table(&["method", "seed", "steps", "training s", "s an image", "commit"], &times);
     let chosen: Vec<String> =
         report.variational[0].chosen.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-    let Provenance { command, commit, cores } = &report.provenance;
+    let Provenance { command, commit, cores } = Provenance::of("dip_tables");
     format!(
         "# {}\n\n{summary}\n\
          Mean (population sd) over the images; for the learned methods mean and sd of the first seed of training, with the means of all seeds beside \
@@ -193,7 +215,7 @@ fn text(table: &Table, report: &Report<'_>) -> String {
          same kind. The terms of the energy were designed after scores of reported images had been seen, so these figures are mildly \
          optimistic.\n\n\
          - data: {}\n- split: {}\n- clicks: simulated, 4 to 6 an image, seed {CLICKS}\n- seeds of training: {SEEDS:?}; DIP: 0\n\
-         - terms of the energy: {}, as chosen for TV on the images learned from\n- other settings: the defaults, in full in the JSON file\n\
+         - terms of the energy: {}, as chosen for TV on the images learned from\n- other settings: the defaults, in full in the file of trainings\n\
          - command: `{command}`\n- commit: {commit}, {cores} cores\n\n{times}",
         table.title,
         report.data,
@@ -205,9 +227,10 @@ fn text(table: &Table, report: &Report<'_>) -> String {
 /// Dice, Jaccard and the means by seed of a method.
 fn figures(report: &Report<'_>, method: &str) -> [String; 3] {
     let joined = |means: Vec<f64>| means.iter().map(|mean| format!("{mean:.4}")).collect::<Vec<_>>().join(", ");
-    if let Some(column) = report.learned.iter().find(|column| column.method == method) {
-        let first = &column.trainings[0];
-        let means = column.trainings.iter().map(|training| training.dice.mean).collect();
+    let of_method: Vec<&Training> =
+        report.learned.iter().filter(|row| row.method == method).map(|row| &row.training).collect();
+    if let Some(first) = of_method.first() {
+        let means = of_method.iter().map(|training| training.dice.mean).collect();
         return [first.dice.to_string(), first.jaccard.to_string(), joined(means)];
     }
     let column = &report.variational[usize::from(method != "TV")];

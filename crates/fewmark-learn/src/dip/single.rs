@@ -38,7 +38,8 @@ pub struct SingleConfig {
     pub size: usize,
     /// Steps of Adam.
     pub iterations: u64,
-    /// Its learning rate. Paper: 1e-3 for its networks, 1e-2 in the notebooks of Ulyanov et al.
+    /// Its learning rate. With 1e-2, as in the notebooks of Ulyanov et al., small objects vanish at once and never come back. Paper: 1e-3 for
+    /// its networks.
     pub learning_rate: f64,
     /// Largest value of the network's input. Paper: 1/10.
     pub noise_amplitude: f64,
@@ -60,7 +61,7 @@ impl Default for SingleConfig {
         Self {
             size: 256,
             iterations: 200,
-            learning_rate: 1e-2,
+            learning_rate: 3e-3,
             noise_amplitude: amplitude,
             noise_deviation: deviation,
             stop: SingleRule::Fixed,
