@@ -49,6 +49,8 @@ pub(crate) enum Command {
     /// Keep what a labelled scan shows, for `predict`
     #[command(subcommand)]
     Support(Support),
+    /// Take the encoder of a PyTorch checkpoint, for `fewshot` and `train fewshot`
+    Import(Import),
     /// Show what an MSNet does with an image
     Explain(Explain),
     /// List the networks that can be trained on labelled images
@@ -271,6 +273,16 @@ pub(crate) enum Support {
 pub(crate) struct SupportBuild {
     #[command(flatten)]
     pub(crate) support: SupportArgs,
+    /// The model file
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Import {
+    /// A .pth or .safetensors file with a residual network of torchvision, alone or inside a deeplabv3, fcn or SSL-ALPNet
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) checkpoint: PathBuf,
     /// The model file
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: PathBuf,

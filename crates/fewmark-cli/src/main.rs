@@ -50,6 +50,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Superpixels(superpixels) => commands::superpixels::run(&superpixels, common),
         Command::Fewshot(fewshot) => commands::fewshot::run(&fewshot, common),
         Command::Support(args::Support::Build(build)) => commands::support::build(&build, common),
+        Command::Import(import) => commands::import::run(&import, common),
         Command::Explain(explain) => commands::explain::run(&explain, common),
         Command::Runs(runs) => commands::runs::run(&runs, common),
         Command::Info(info) => commands::info::run(&info, common),

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use fewmark_image::{Image, LabelMap};
-use fewmark_learn::fewshot::{FewShotConfig, Known, Predictor, Support};
+use fewmark_learn::fewshot::{FewShotConfig, Known, Predictor, Pretrained, Support, pretrained};
 use fewmark_learn::{Compute, model};
 
 use crate::method::{Method, Progress, Segmentation, Step, Trace};
@@ -34,6 +34,14 @@ pub fn encoder(path: Option<&Path>, compute: Compute) -> Result<Predictor, Error
         }
         None => Predictor::built_in(device)?,
     })
+}
+
+/// The encoder in a checkpoint of PyTorch or a `.safetensors` file with torchvision's names, see [`pretrained`].
+///
+/// # Errors
+/// As [`pretrained`].
+pub fn import(path: &Path, compute: Compute) -> Result<Pretrained, Error> {
+    Ok(pretrained(path, 0, compute.device()?)?)
 }
 
 /// The encoder with whose weights a training starts; none for random ones.

@@ -132,3 +132,15 @@ fn what_cannot_be_shown_is_refused_before_any_work() {
     refusals.compare("fewshot");
     assert!(!lab.path("found").exists());
 }
+
+#[test]
+fn a_checkpoint_of_torchvision_becomes_an_encoder() {
+    let lab = lab();
+    let checkpoint = concat!(env!("CARGO_MANIFEST_DIR"), "/../fewmark-learn/tests/golden/resnet18.pth");
+    let found = lab.json(&["import", checkpoint, "-o", "encoder.safetensors", "--json"]);
+    assert_eq!(found["taken"], 100);
+    assert_eq!(found["ignored"], serde_json::json!(["fc.bias", "fc.weight"]));
+    assert_eq!(found["missing"], serde_json::json!(["localconv.weight"]));
+    let call = ["fewshot", "--model", "encoder.safetensors", "--query", "1.nii.gz", "-o", "found", "--json"];
+    assert_eq!(lab.json(&[&call[..], &SUPPORT].concat())[0]["case"], "1");
+}
