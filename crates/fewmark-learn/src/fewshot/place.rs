@@ -40,6 +40,15 @@ impl Body {
         Self { rows, columns }
     }
 
+    /// The cell of a grid of `cells` x `cells` in the rectangle in which a feature lies; none outside.
+    pub(super) fn cell(&self, row: usize, column: usize, cells: usize) -> Option<usize> {
+        let along = |at: usize, [first, last]: [f64; 2]| {
+            let share = (at as f64 - first) / (last - first + 1.0);
+            (0.0..1.0).contains(&share).then_some((share * cells as f64) as usize)
+        };
+        Some(along(row, self.rows)? * cells + along(column, self.columns)?)
+    }
+
     /// A plane of another body's features on the features of this one, the two rectangles laid over each other; 0 outside.
     pub(super) fn lay(&self, other: &Self, plane: &[f32], size: [usize; 2]) -> Vec<f32> {
         let features = (0..size[0]).flat_map(|row| (0..size[1]).map(move |column| [row as f64, column as f64]));
@@ -126,6 +135,15 @@ mod tests {
         // Odds that say nothing, and a place that is nowhere.
         assert_eq!(moved(places(), &[vec![0.0; 42], vec![0.0; 42]], size, 3), places());
         assert_eq!(moved(vec![vec![0.0; 42]], &[odds(0, 0)], size, 3), [vec![0.0; 42]]);
+    }
+
+    #[test]
+    fn cells_part_the_rectangle_of_a_body() {
+        let body = Body { rows: [1.0, 6.0], columns: [2.0, 4.0] };
+        let cells: Vec<Vec<Option<usize>>> =
+            (0..8).map(|row| (1..6).map(|column| body.cell(row, column, 3)).collect()).collect();
+        let row = |first: usize| vec![None, Some(first), Some(first + 1), Some(first + 2), None];
+        assert_eq!(cells, [vec![None; 5], row(0), row(0), row(3), row(3), row(6), row(6), vec![None; 5]]);
     }
 
     #[test]

@@ -87,7 +87,10 @@ impl Encoded {
 
     /// What the slices look like, for an alignment along z.
     pub(super) fn stack(&self) -> Stack {
-        Stack::new(self.features.iter().map(descriptor).collect(), self.geometry.spacing()[2])
+        Stack::new(
+            self.features.iter().map(|slice| descriptor(slice, &self.body)).collect(),
+            self.geometry.spacing()[2],
+        )
     }
 
     /// Values of features on the pixels of a slice, row by row.
