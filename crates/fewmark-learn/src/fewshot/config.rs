@@ -204,11 +204,12 @@ impl FewShotConfig {
                 );
             }
         }
-        let InferenceConfig { margin, prior, blur, smoothing, edges, .. } = self.inference;
+        let InferenceConfig { margin, prior, blur, reach, smoothing, edges, .. } = self.inference;
         for (name, x) in [
             ("inference.margin", margin),
             ("inference.prior", prior),
             ("inference.blur", blur),
+            ("inference.reach", reach),
             ("inference.smoothing", smoothing),
             ("inference.edges", edges),
         ] {

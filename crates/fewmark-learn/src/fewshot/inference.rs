@@ -23,17 +23,17 @@ pub struct InferenceConfig {
     /// Weight of the place of an object in the support; 0 looks at features alone. Chosen, as `blur`, `reach`, `smoothing` and `edges`, on the
     /// scans that the first fold of abdominal MRI leaves to learn from, five of them as supports of four others each, with the encoder
     /// inside the program and the paper's protocol (mean Dice x 100: features alone 69.5, with the place 73.4, the place moved 75.3, outlined
-    /// on pixels about 78). Cardiac scans, which do not show the whole body, were better without it (35.9; 32.3 with 0.5 and a place that
-    /// was not moved).
+    /// on pixels about 78). Encoding scans at twice the size gains another 0.4 to 1, and takes ten times as long.
     pub prior: f64,
-    /// Standard deviation of the Gaussian by which that place is blurred, in features.
+    /// Standard deviation of the Gaussian by which that place is blurred, in sides of the square.
     pub blur: f64,
-    /// Features by which that place may be moved along rows and columns, together in all slices, to where features look like the object.
-    pub reach: usize,
-    /// Weight of the length of an object's outline, in features; 0 takes what is likelier than not. See `edges`.
+    /// How far that place may be moved along rows and columns, together in all slices, to where features look like the object, in sides of the
+    /// square.
+    pub reach: f64,
+    /// Weight of the length of an object's outline, in sides of the square; 0 takes what is likelier than not. See `edges`.
     pub smoothing: f64,
     /// How much less an outline costs along the edges of the image: by `1 / (1 + edges |grad f|^2)`, with the gradient in contrasts of the
-    /// scan per feature.
+    /// scan per side of the square.
     pub edges: f64,
     /// Whether only the largest part of each object is kept.
     pub largest: bool,
@@ -41,7 +41,16 @@ pub struct InferenceConfig {
 
 impl Default for InferenceConfig {
     fn default() -> Self {
-        Self { neighbours: 3, margin: 1.0, prior: 0.5, blur: 1.0, reach: 5, smoothing: 2.0, edges: 62.5, largest: true }
+        Self {
+            neighbours: 3,
+            margin: 1.0,
+            prior: 0.5,
+            blur: 0.03,
+            reach: 0.15,
+            smoothing: 0.06,
+            edges: 0.06,
+            largest: true,
+        }
     }
 }
 

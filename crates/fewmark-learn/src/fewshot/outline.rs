@@ -9,13 +9,13 @@ use fewmark_grid::Grid;
 use super::inference::InferenceConfig;
 use crate::Error;
 
-/// Standard deviation of the Gaussian in the edge detector, in features.
-const SMOOTH: f64 = 0.125;
+/// Standard deviation of the Gaussian in the edge detector, in sides of the slice.
+const SMOOTH: f64 = 1.0 / 256.0;
 
-/// The edge weights `g` of a slice with samples from 0 to 1 on a grid of unit spacing, where a feature is `feature` pixels long.
-pub(super) fn edges(slice: &[f32], grid: &Grid, feature: f64, config: &InferenceConfig) -> Result<Vec<f32>, Error> {
-    // Gradients are in samples per pixel, the setting is in samples per feature.
-    let detector = EdgeDetector { iota: config.edges * feature * feature, sigma: SMOOTH * feature };
+/// The edge weights `g` of a slice with samples from 0 to 1 on a grid of unit spacing whose longer side has `side` pixels.
+pub(super) fn edges(slice: &[f32], grid: &Grid, side: f64, config: &InferenceConfig) -> Result<Vec<f32>, Error> {
+    // Gradients are in samples per pixel, the setting is in samples per side.
+    let detector = EdgeDetector { iota: config.edges * side * side, sigma: SMOOTH * side };
     Ok(detector.apply(slice, grid)?)
 }
 
@@ -25,11 +25,11 @@ pub(super) fn outlined(
     odds: &[f32],
     edges: &[f32],
     grid: &Grid,
-    feature: f64,
+    side: f64,
     config: &InferenceConfig,
 ) -> Result<Vec<f32>, Error> {
     let data: Vec<f32> = odds.iter().map(|odds| -odds.tanh()).collect();
-    let problem = ConvexProblem { grid, data: &data, weight: Some(edges), mu: config.smoothing * feature };
+    let problem = ConvexProblem { grid, data: &data, weight: Some(edges), mu: config.smoothing * side };
     let found =
         minimise(&problem, &PrimalDualParams::default(), &mut Warm::default(), &mut |_| ControlFlow::Continue(()))?;
     Ok(found.0)

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// Odds count no more than this, so that a few certain features do not decide where an object lies.
 const CLEAREST: f32 = 4.0;
 
-/// What a shift by one feature costs, in mean odds under the object's place, where a shift by two costs four times as much.
-const SHIFT_COST: f32 = 0.02;
+/// What a shift by the side of the square would cost, in mean odds under the object's place; half as far costs a quarter.
+const SHIFT_COST: f32 = 20.0;
 
 /// The rectangle that the body fills in the slices of a scan: first and last row, first and last column, in features.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,11 +85,12 @@ fn at_place(plane: &[f32], [rows, columns]: [usize; 2], row: f64, column: f64) -
     sum
 }
 
-/// Places of an object in some slices, `[row, column]` features each, together moved to where the odds of its features are best: by no more
-/// than `reach` features along rows and columns.
-pub(super) fn moved(places: Vec<Vec<f32>>, odds: &[Vec<f32>], size: [usize; 2], reach: usize) -> Vec<Vec<f32>> {
+/// Places of an object in some slices, of `size` rows and columns of features each, together moved to where the odds of its features are best:
+/// by no more than `reach` sides of the square along rows and columns.
+pub(super) fn moved(places: Vec<Vec<f32>>, odds: &[Vec<f32>], size: [usize; 2], reach: f64) -> Vec<Vec<f32>> {
     let sum: f32 = places.iter().flatten().sum();
-    let reach = reach as isize;
+    let side = size[0] as f32;
+    let reach = (reach * size[0] as f64).round() as isize;
     let shifts = (-reach..=reach).flat_map(|down| (-reach..=reach).map(move |right| [down, right]));
     let scored = shifts.map(|shift| {
         let of_slice = |(place, odds): (&Vec<f32>, &Vec<f32>)| {
@@ -97,7 +98,7 @@ pub(super) fn moved(places: Vec<Vec<f32>>, odds: &[Vec<f32>], size: [usize; 2], 
             shifted(place, size, shift).zip(odds).map(under).sum::<f32>()
         };
         let found: f32 = places.iter().zip(odds).map(of_slice).sum();
-        let [down, right] = shift.map(|s| (s * s) as f32);
+        let [down, right] = shift.map(|s| (s as f32 / side).powi(2));
         (found / sum.max(1.0) - SHIFT_COST * (down + right), shift)
     });
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).map_or([0, 0], |(_, shift)| shift);
@@ -128,13 +129,13 @@ mod tests {
         };
         let odds = |row, column| at(row, column).into_iter().map(|x| 8.0 * x - 1.0).collect::<Vec<f32>>();
         let places = || vec![at(2, 3), at(3, 3)];
-        let found = moved(places(), &[odds(4, 1), odds(5, 1)], size, 3);
+        let found = moved(places(), &[odds(4, 1), odds(5, 1)], size, 0.5);
         assert_eq!(found, [at(4, 1), at(5, 1)]);
         // Out of reach: the place stays where it costs nothing.
-        assert_eq!(moved(places(), &[odds(4, 1), odds(5, 1)], size, 1), places());
+        assert_eq!(moved(places(), &[odds(4, 1), odds(5, 1)], size, 0.17), places());
         // Odds that say nothing, and a place that is nowhere.
-        assert_eq!(moved(places(), &[vec![0.0; 42], vec![0.0; 42]], size, 3), places());
-        assert_eq!(moved(vec![vec![0.0; 42]], &[odds(0, 0)], size, 3), [vec![0.0; 42]]);
+        assert_eq!(moved(places(), &[vec![0.0; 42], vec![0.0; 42]], size, 0.5), places());
+        assert_eq!(moved(vec![vec![0.0; 42]], &[odds(0, 0)], size, 0.5), [vec![0.0; 42]]);
     }
 
     #[test]

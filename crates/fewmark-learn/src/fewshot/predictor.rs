@@ -104,13 +104,9 @@ impl Encoded {
             return Ok(odds.iter().map(|&odds| odds > 0.0).collect());
         }
         let edges = &self.edges[z * odds.len()..(z + 1) * odds.len()];
-        let u = outline::outlined(odds, edges, &pixels(&self.geometry), self.feature(), config)?;
+        let (grid, side) = pixels(&self.geometry);
+        let u = outline::outlined(odds, edges, &grid, side, config)?;
         Ok(u.into_iter().map(|u| u > 0.5).collect())
-    }
-
-    /// Pixels of a slice along a feature.
-    fn feature(&self) -> f64 {
-        feature(&self.geometry, self.size())
     }
 }
 
@@ -226,9 +222,9 @@ impl Predictor {
         let inside: Vec<Vec<f32>> = inside.iter().map(|plane| resize(plane, [side; 2], [rows, columns])).collect();
         let body = Body::of(&inside, [rows, columns]);
         let geometry = image.geometry().clone();
-        let (grid, feature) = (pixels(&geometry), feature(&geometry, [rows, columns]));
+        let (grid, longer) = pixels(&geometry);
         let samples = samples_in_unit(image, &self.config)?;
-        let of_slice = |slice: &[f32]| outline::edges(slice, &grid, feature, &self.config.inference);
+        let of_slice = |slice: &[f32]| outline::edges(slice, &grid, longer, &self.config.inference);
         let edges = samples.chunks_exact(grid.len()).map(of_slice).collect::<Result<Vec<_>, Error>>()?.concat();
         Ok(Encoded { features, frame, geometry, body, edges })
     }
@@ -268,14 +264,8 @@ impl Predictor {
     }
 }
 
-/// The pixels of a slice, of unit spacing.
-fn pixels(geometry: &Geometry) -> Grid {
+/// The pixels of a slice, of unit spacing, and how many its longer side has.
+fn pixels(geometry: &Geometry) -> (Grid, f64) {
     let [width, height, _] = geometry.size();
-    Grid { size: [width, height, 1], spacing: [1.0; 3] }
-}
-
-/// Pixels of a slice along one of so many rows and columns of features; the longer side fills them.
-fn feature(geometry: &Geometry, features: [usize; 2]) -> f64 {
-    let [width, height, _] = geometry.size();
-    width.max(height) as f64 / features[0] as f64
+    (Grid { size: [width, height, 1], spacing: [1.0; 3] }, width.max(height) as f64)
 }

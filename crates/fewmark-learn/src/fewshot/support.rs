@@ -46,6 +46,7 @@ impl Support {
             let empty = shot.mask().share.iter().all(|&share| share == 0.0);
             (!empty).then(|| {
                 let FeatureMask { share, size } = shot.mask();
+                let blur = blur * size[1] as f64;
                 let place = if blur > 0.0 { smooth(share.clone(), size[1], blur) } else { share.clone() };
                 (code, Shown { prototypes: predictor.prototypes(&shot), place })
             })
