@@ -7,7 +7,7 @@ use std::path::Path;
 
 use fewmark::Error;
 use fewmark::image::{LabelMap, read_image, read_labels};
-use fewmark::learn::fewshot::{Encoded, Predictor, Scan, Support};
+use fewmark::learn::fewshot::{Encoded, Predictor, Scan, Support, TrainedSeNet};
 use fewmark::metrics::{Confusion, Metric, ScoreOptions, score_case};
 use fewmark_grid::{Components, Connectivity};
 use serde::{Deserialize, Serialize};
@@ -179,6 +179,38 @@ pub struct ClassRow {
     pub hd95: Vec<f64>,
 }
 
+impl ClassRow {
+    /// Adds what was found by the paper's protocol.
+    fn push_strict(&mut self, found: &[bool], labels: &LabelMap) {
+        let truth = labels.mask(self.label);
+        let largest = Components::of(found, &labels.geometry().grid(), Connectivity::Corner).largest();
+        let dice = |found: &[bool]| 100.0 * Confusion::between(found, &truth).dice().unwrap_or(1.0);
+        self.dice.push(dice(found));
+        self.largest.push(dice(&largest));
+    }
+}
+
+/// Tests an SE-Net on the queries of a fold by the paper's protocol; it has no other way to choose a slice of the support.
+///
+/// # Errors
+/// What keeps a scan from being segmented.
+pub fn tested_se_net(network: &TrainedSeNet, fold: &Fold, tested: &[u16]) -> Result<Vec<ClassRow>, Error> {
+    let support = (&fold.support.image, labels(&fold.support));
+    let of_class = |&label: &u16| {
+        let mut row = ClassRow { label, ..ClassRow::default() };
+        let shown = part_slices(support.1, label);
+        for query in &fold.queries {
+            let places = places(&shown, labels(query), label);
+            let nearest =
+                |at: f64| shown.into_iter().min_by(|&a, &b| (a as f64 - at).abs().total_cmp(&(b as f64 - at).abs()));
+            let by: Vec<Option<usize>> = places.into_iter().map(|at| at.and_then(nearest)).collect();
+            row.push_strict(&network.find(&query.image, support, label, &by)?, labels(query));
+        }
+        Ok(row)
+    };
+    tested.iter().map(of_class).collect()
+}
+
 /// Tests a model on the queries of a fold, in two ways.
 ///
 /// By the paper's protocol: three labelled slices of the support scan, each for a third of the slices that hold the class in the query; the
@@ -200,14 +232,9 @@ pub fn tested(predictor: &Predictor, fold: &Fold, tested: &[u16]) -> Result<Vec<
         for (&label, scored) in tested.iter().zip(&scores.labels) {
             let parts = Parts::of(predictor, &support, labels(&fold.support), label)?;
             let found = parts.found(predictor, &encoded, labels(query), label)?;
-            let truth = labels(query).mask(label);
-            let grid = labels(query).geometry().grid();
-            let largest = Components::of(&found, &grid, Connectivity::Corner).largest();
-            let dice = |found: &[bool]| 100.0 * Confusion::between(found, &truth).dice().unwrap_or(1.0);
             let score = |metric| scored.scores.get(&metric).and_then(|score| score.finite());
             let row = rows.entry(label).or_insert_with(|| ClassRow { label, ..ClassRow::default() });
-            row.dice.push(dice(&found));
-            row.largest.push(dice(&largest));
+            row.push_strict(&found, labels(query));
             row.whole.push(100.0 * score(Metric::Dice).unwrap_or(0.0));
             row.hd95.push(score(Metric::Hd95).unwrap_or(scores.diagonal_mm));
         }
@@ -226,7 +253,21 @@ fn slices_of(labels: &LabelMap, label: u16) -> Vec<usize> {
     slices.enumerate().filter(|(_, slice)| slice.contains(&label)).map(|(z, _)| z).collect()
 }
 
-/// The slices at one, three and five sixths of an organ, which alone are labelled.
+/// The slices at one, three and five sixths of an organ.
+fn part_slices(labels: &LabelMap, label: u16) -> [usize; PARTS] {
+    let held = slices_of(labels, label);
+    std::array::from_fn(|part| held[held.len() * (2 * part + 1) / (2 * PARTS)])
+}
+
+/// Where in the support each slice of a query lies that is in the extent of an organ, which is known.
+fn places(slices: &[usize; PARTS], truth: &LabelMap, label: u16) -> Vec<Option<f64>> {
+    let held = slices_of(truth, label);
+    let depth = truth.geometry().size()[2];
+    let (Some(&first), Some(&last)) = (held.first(), held.last()) else { return vec![None; depth] };
+    (0..depth).map(|z| (first..=last).contains(&z).then(|| place(slices, z, first, last))).collect()
+}
+
+/// A support of which only the slices of an organ's parts are labelled.
 struct Parts {
     slices: [usize; PARTS],
     support: Support,
@@ -234,8 +275,7 @@ struct Parts {
 
 impl Parts {
     fn of(predictor: &Predictor, support: &Encoded, labels: &LabelMap, label: u16) -> Result<Self, Error> {
-        let held = slices_of(labels, label);
-        let slices = std::array::from_fn(|part| held[held.len() * (2 * part + 1) / (2 * PARTS)]);
+        let slices = part_slices(labels, label);
         let [width, height, _] = labels.geometry().size();
         let shown = |(i, &l): (usize, &u16)| if l == label && slices.contains(&(i / (width * height))) { l } else { 0 };
         let shown = labels.labels().iter().enumerate().map(shown).collect();
@@ -243,14 +283,9 @@ impl Parts {
         Ok(Self { slices, support: Support::new(predictor, support, &shown)? })
     }
 
-    /// The object in the slices of its extent, which is known.
+    /// The object in the slices of its extent.
     fn found(&self, predictor: &Predictor, query: &Encoded, truth: &LabelMap, label: u16) -> Result<Vec<bool>, Error> {
-        let held = slices_of(truth, label);
-        let (Some(&first), Some(&last)) = (held.first(), held.last()) else {
-            return Ok(vec![false; truth.labels().len()]);
-        };
-        let at = |z| (first..=last).contains(&z).then(|| place(&self.slices, z, first, last));
-        let places = (0..query.depth()).map(at).collect();
+        let places = places(&self.slices, truth, label);
         Ok(predictor.find(query, label, &[(&self.support, places)])?.mask)
     }
 }

@@ -30,6 +30,7 @@ mod msnet;
 mod prototypes;
 mod r2unet;
 mod resnet;
+mod se_net;
 mod slim_resnet;
 mod unet;
 mod unet3d;
@@ -47,6 +48,7 @@ pub use msnet::{Energy, Explanation, MsNet, MsNetConfig, Pass, RestrictV, Sharin
 pub use prototypes::{FeatureMask, PrototypeHead, Prototypes};
 pub use r2unet::{R2UNet, R2UNetConfig};
 pub use resnet::{ResNet, ResNetConfig};
+pub use se_net::{SeNet, SeNetConfig};
 pub use slim_resnet::{SlimResNet, SlimResNetConfig};
 pub use unet::{UNet, UNetConfig};
 pub use unet3d::{UNet3d, UNet3dConfig};

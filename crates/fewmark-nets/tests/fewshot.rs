@@ -3,7 +3,9 @@
 mod support;
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
-use fewmark_nets::{EncoderConfig, FeatureMask, PrototypeHead, Prototypes, ResNetConfig, SlimResNetConfig};
+use fewmark_nets::{
+    EncoderConfig, FeatureMask, PrototypeHead, Prototypes, ResNetConfig, SeNetConfig, SlimResNetConfig,
+};
 use support::{count, samples};
 
 #[test]
@@ -32,6 +34,23 @@ fn features_cover_images_of_any_size() {
         let features = config.init(&device).unwrap().forward(image.clone());
         assert_eq!(features.dims(), [2, channels, 37_usize.div_ceil(stride), 50_usize.div_ceil(stride)]);
     }
+}
+
+#[test]
+fn an_se_net_depends_on_the_query_the_support_and_its_mask() {
+    let learn = Device::flex().autodiff();
+    assert_eq!(count(&SeNetConfig::default().init(&learn).unwrap()), 875_261);
+    let device = Device::flex();
+    let network = SeNetConfig { conditioner: 3, segmenter: 5 }.init(&device).unwrap();
+    let plane = |seed: usize| -> Tensor<4> {
+        let samples = (0..32 * 48).map(|i| ((i * 31 + seed * 17) % 101) as f32 / 50.0 - 1.0).collect::<Vec<f32>>();
+        Tensor::from_data(TensorData::new(samples, [1, 1, 32, 48]), &device)
+    };
+    let found = |support, mask, query| samples(network.forward(plane(support), plane(mask), plane(query)));
+    let logits = found(0, 1, 2);
+    assert_eq!(logits.len(), 2 * 32 * 48);
+    assert!([found(3, 1, 2), found(0, 3, 2), found(0, 1, 3)].iter().all(|other| *other != logits));
+    assert!(SeNetConfig { conditioner: 0, segmenter: 5 }.init(&device).is_err());
 }
 
 #[test]

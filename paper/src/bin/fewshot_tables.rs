@@ -5,8 +5,8 @@
 //!                [--models FOLDER] [--development] [--print]
 //! ```
 //!
-//! DATA is `abd-mri` or `card-mri`. Methods are `ssl-alpnet`, `ssl-panet` (superpixels), `alpnet`, `panet` (labels of the classes that are
-//! not tested), `default` (the encoder inside the program, which has seen no scan) and `init` (random weights). Trainings start from the encoder
+//! DATA is `abd-mri` or `card-mri`. Methods are `ssl-alpnet`, `ssl-panet` (superpixels), `alpnet`, `panet`, `se-net` (labels of the classes that
+//! are not tested), `default` (the encoder inside the program, which has seen no scan) and `init` (random weights). Trainings start from the encoder
 //! inside the program unless `--set start=random`. Each trained model is a line of `paper/results/fewshot-DATA.jsonl`; what is there is not trained
 //! again. The table is written from these lines, also with `--print`, which trains nothing. With `--development` everything happens on the
 //! scans that a fold leaves to learn from, and lines are printed only. `--models` keeps the models in a folder, and takes from there those
@@ -19,13 +19,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use fewmark::fewshot::{encoder, start};
-use fewmark::learn::fewshot::{FewShotConfig, Predictor, train_on};
+use fewmark::learn::fewshot::{FewShotConfig, Predictor, se_net_paper, train_on, train_se_net};
 use fewmark::learn::model::{self, Summary};
 use fewmark::learn::{Compute, Event};
+use fewmark::nets::SeNetConfig;
 use fewmark::registry::parse_setting;
 use fewmark::training;
 use fewmark_paper::cases::data_folder;
-use fewmark_paper::fewshot::{ClassRow, DATA_SETS, DataSet, Part, Setting, tested};
+use fewmark_paper::fewshot::{ClassRow, DATA_SETS, DataSet, Part, Setting, tested, tested_se_net};
 use fewmark_paper::results::{Provenance, Spread, append_row, markdown_table, read_rows};
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,9 @@ impl Row {
         self.classes.iter().map(|class| Spread::of(scores(class)).mean).sum::<f64>() / self.classes.len() as f64
     }
 }
+
+/// The method that has a network and a training of its own.
+const SE_NET: &str = "se-net";
 
 struct Plan {
     data: &'static DataSet,
@@ -114,12 +118,12 @@ impl Plan {
 
     /// Whether the method learns from labels.
     fn is_annotated(&self) -> bool {
-        matches!(self.method.as_str(), "alpnet" | "panet")
+        matches!(self.method.as_str(), "alpnet" | "panet" | "se-net")
     }
 
     fn config(&self) -> Result<FewShotConfig, Box<dyn Error>> {
         let of_method: &[&str] = match self.method.as_str() {
-            "ssl-alpnet" | "init" | "default" => &[],
+            "ssl-alpnet" | "init" | "default" | SE_NET => &[],
             "ssl-panet" => &["head.foreground=mask", "head.background=mask"],
             "alpnet" => &["episodes.source=labels", "episodes.least_pixels=25"],
             "panet" => {
@@ -129,7 +133,10 @@ impl Plan {
         };
         let seed = format!("training.seed={}", self.seed);
         let changes = of_method.iter().copied().chain(self.changes.iter().map(String::as_str)).chain([seed.as_str()]);
-        let changes = changes.map(parse_setting).collect::<Result<Vec<_>, _>>()?;
+        let mut changes = changes.map(parse_setting).collect::<Result<Vec<_>, _>>()?;
+        if self.method == SE_NET {
+            changes.insert(0, toml::Table::try_from(se_net_paper())?);
+        }
         Ok(training::settings("fewshot", &changes)?.try_into()?)
     }
 }
@@ -138,6 +145,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let plan = Plan::parse(std::env::args().skip(1))?;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("results/fewshot-{}.jsonl", plan.data.key));
     let mut rows: Vec<Row> = read_rows(&path)?;
+    let mut told = |event: &Event| {
+        if let Event::Step(step) = event
+            && step.iteration.is_multiple_of(500)
+        {
+            println!("  {} loss {:.4}, {:.0} s", step.iteration, step.loss, step.seconds);
+        }
+        ControlFlow::Continue(())
+    };
     if !plan.print {
         let scans = plan.data.load(&data_folder())?;
         let config = plan.config()?;
@@ -162,6 +177,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             let mut row = row;
             for part in plan.data.parts(&scans, plan.setting, plan.is_annotated()) {
                 let device = Compute::Cpu.device()?;
+                if plan.method == SE_NET {
+                    let network = SeNetConfig::default();
+                    let found = train_se_net(&part.scans, &config, &network, &device, None, &mut told)?;
+                    row.seconds += found.seconds;
+                    row.classes.extend(tested_se_net(&found, &scans, &part.tested)?);
+                    continue;
+                }
                 let kept = plan.models.as_ref().map(|folder| folder.join(model_name(&plan, &row, &part)));
                 let predictor = if plan.method == "init" {
                     Predictor::untrained(config.clone(), device)?
@@ -172,14 +194,6 @@ fn main() -> Result<(), Box<dyn Error>> {
                     row.seconds += model.header.training.seconds;
                     Predictor::load(model, device)?.with_inference_of(&config)
                 } else {
-                    let mut told = |event: &Event| {
-                        if let Event::Step(step) = event
-                            && step.iteration.is_multiple_of(500)
-                        {
-                            println!("  {} loss {:.4}, {:.0} s", step.iteration, step.loss, step.seconds);
-                        }
-                        ControlFlow::Continue(())
-                    };
                     let found =
                         train_on(&part.scans, &config, start(&config, Compute::Cpu)?, &device, None, &mut told)?;
                     row.seconds += found.seconds;
@@ -268,8 +282,11 @@ fn table(rows: &[Row], data: &DataSet) -> String {
         cells.extend(data.classes.iter().map(|&(code, _)| format!("{:.2}", class(code))));
         cells.push(format!("{:.2}", mean(&|row| row.mean(|c| &c.dice))));
         cells.push(format!("{:.2}", mean(&|row| row.mean(|c| &c.largest))));
-        cells.push(format!("{:.2}", mean(&|row| row.mean(|c| &c.whole))));
-        cells.push(format!("{:.1}", mean(&|row| row.mean(|c| &c.hd95))));
+        // What a method does not do has no scores.
+        let known = |score: f64, text: String| if score.is_nan() { "-".to_owned() } else { text };
+        let [whole, hd95] = [mean(&|row| row.mean(|c| &c.whole)), mean(&|row| row.mean(|c| &c.hd95))];
+        cells.push(known(whole, format!("{whole:.2}")));
+        cells.push(known(hd95, format!("{hd95:.1}")));
         cells.push(of_paper.map_or("-".into(), |(.., score)| format!("{score:.2}")));
         cells.push(format!("{} x {:.1}", line.3, mean(&|row| row.seconds) / 60.0));
         cells

@@ -5,12 +5,13 @@ use std::ops::ControlFlow;
 use burn::tensor::Device;
 use fewmark_image::{Dimension, Geometry, Image, LabelMap};
 use fewmark_learn::fewshot::{
-    Augmentation, FewShotConfig, Known, LossConfig, Predictor, Scan, Source, Support, train_on,
+    Augmentation, FewShotConfig, Known, LossConfig, Predictor, Scan, Source, Support, se_net_paper, train_on,
+    train_se_net,
 };
 use fewmark_learn::model::{self, Summary};
 use fewmark_learn::superpixels::Partition;
-use fewmark_learn::{Error, Event, Run};
-use fewmark_nets::{EncoderConfig, SlimResNetConfig};
+use fewmark_learn::{Error, Event, Optimizer, Run};
+use fewmark_nets::{EncoderConfig, SeNetConfig, SlimResNetConfig};
 
 use crate::support::until;
 
@@ -101,6 +102,32 @@ fn a_scan_is_segmented_by_itself() {
     let found = predictor.segment(&scan, &[support], &mut go_on).unwrap();
     // Features of 4 pixels cannot follow the outline of an organ of 12.
     assert!(dice(&found.labels, &labels) > 0.85, "{}", dice(&found.labels, &labels));
+}
+
+#[test]
+fn an_se_net_learns_from_labels_and_segments_by_one_slice() {
+    let mut config = FewShotConfig { size: 48, ..se_net_paper() };
+    config.episodes.least_pixels = 20;
+    config.training.iterations = 120;
+    config.training.optimizer = Optimizer::Adam;
+    config.training.learning_rate = 5e-3;
+    config.training.weight_decay = 0.0;
+    let network = SeNetConfig { conditioner: 4, segmenter: 8 };
+    let mut losses = Vec::new();
+    let mut told = |event: &Event| {
+        if let Event::Step(step) = event {
+            losses.push(step.loss);
+        }
+        ControlFlow::Continue(())
+    };
+    let scans = [scan(0), scan(3), scan(6)];
+    let found = train_se_net(&scans, &config, &network, &Device::flex(), None, &mut told).unwrap();
+    let (support, labels) = body(1);
+    let (query, truth) = body(4);
+    let by = [None, Some(2), Some(2), Some(3), Some(3), None];
+    let mask = found.find(&query, (&support, &labels), 1, &by).unwrap();
+    let found = LabelMap::from_mask(&mask, truth.geometry().clone()).unwrap();
+    assert!(dice(&found, &truth) > 0.6, "{} {losses:?}", dice(&found, &truth));
 }
 
 #[test]
