@@ -7,9 +7,12 @@ fn main() {
     for path in ["../.git/HEAD", "../.git/index", "../Cargo.lock", "../crates", "build.rs", "src"] {
         println!("cargo::rerun-if-changed={path}");
     }
+    let git = |arguments: &[&str]| Command::new("git").args(arguments).output().ok();
     let described =
-        Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]).output();
-    let commit = described.ok().filter(|output| output.status.success());
-    let commit = commit.map_or("unknown".into(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    println!("cargo::rustc-env=FEWMARK_COMMIT={commit}");
+        git(&["describe", "--always", "--abbrev=12", "--exclude=*"]).filter(|output| output.status.success());
+    let commit = described.map_or("unknown".into(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    // Results are written while others are still being made; they decide nothing.
+    let clean = git(&["diff", "--quiet", "HEAD", "--", ":/", ":(top,exclude)paper/results"]);
+    let dirty = if clean.is_some_and(|output| output.status.success()) { "" } else { "-dirty" };
+    println!("cargo::rustc-env=FEWMARK_COMMIT={commit}{dirty}");
 }
