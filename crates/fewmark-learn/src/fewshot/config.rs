@@ -204,7 +204,13 @@ impl FewShotConfig {
                 );
             }
         }
-        let InferenceConfig { margin, prior, blur, reach, smoothing, edges, .. } = self.inference;
+        let InferenceConfig { margin, prior, blur, reach, offset, smoothing, edges, .. } = self.inference;
+        if reach > 1.0 {
+            return failed("inference.reach", reach.to_string(), "no more than 1, the side of a slice");
+        }
+        if !offset.is_finite() {
+            return failed("inference.offset", offset.to_string(), "a finite number");
+        }
         for (name, x) in [
             ("inference.margin", margin),
             ("inference.prior", prior),

@@ -105,6 +105,58 @@ fn a_scan_is_segmented_by_itself() {
 }
 
 #[test]
+fn two_labelled_slices_show_the_object_between_them() {
+    let predictor = Predictor::built_in(Device::flex()).unwrap();
+    let (image, mut labels) = body(0);
+    let area = SIZE[0] * SIZE[1];
+    // Slices 1 to 4 hold the organ.
+    labels.labels_mut()[2 * area..4 * area].fill(0);
+    let scan = predictor.encode(&image, &mut go_on).unwrap();
+    let support = Support::new(&predictor, &scan, &labels).unwrap();
+    let (query, truth) = body(3);
+    let query = predictor.encode(&query, &mut go_on).unwrap();
+    let at = |z: usize| (1..5).contains(&z).then_some(z as f64);
+    let found = predictor.find(&query, 1, &[(&support, (0..6).map(at).collect())]).unwrap();
+    let found = LabelMap::from_mask(&found.mask, truth.geometry().clone()).unwrap();
+    assert!(dice(&found, &truth) > 0.8, "{}", dice(&found, &truth));
+    let voxels = |z: usize| found.labels()[z * area..(z + 1) * area].iter().filter(|&&l| l == 1).count();
+    assert!(voxels(0) == 0 && voxels(2) > 0 && voxels(3) > 0 && voxels(5) == 0);
+}
+
+#[test]
+fn without_smoothing_an_outline_is_where_both_are_as_likely() {
+    let predictor = Predictor::built_in(Device::flex()).unwrap();
+    let mut config = predictor.config().clone();
+    config.inference.smoothing = 0.0;
+    let plain = predictor.clone().with_inference_of(&config);
+    let (image, labels) = body(0);
+    let scan = predictor.encode(&image, &mut go_on).unwrap();
+    let support = Support::new(&predictor, &scan, &labels).unwrap();
+    let at: Vec<_> = (0..6).map(|z| Some(z as f64)).collect();
+    let find = |predictor: &Predictor| predictor.find(&scan, 1, &[(&support, at.clone())]).unwrap();
+    let (plain, smooth) = (find(&plain), find(&predictor));
+    assert!(plain.mask.iter().zip(&plain.probability).all(|(&inside, &p)| inside == (p > 0.5)));
+    assert_eq!(plain.probability, smooth.probability);
+    assert_ne!(plain.mask, smooth.mask);
+}
+
+#[test]
+fn settings_that_cannot_be_are_named() {
+    let named = |change: fn(&mut FewShotConfig)| {
+        let mut config = FewShotConfig::default();
+        change(&mut config);
+        match config.check().unwrap_err() {
+            Error::Setting { name, .. } => name,
+            other => panic!("{other}"),
+        }
+    };
+    assert_eq!(named(|c| c.inference.reach = 1.5), "inference.reach");
+    assert_eq!(named(|c| c.inference.offset = f64::NAN), "inference.offset");
+    assert_eq!(named(|c| c.inference.smoothing = -1.0), "inference.smoothing");
+    assert_eq!(named(|c| c.size = 100), "size");
+}
+
+#[test]
 fn an_se_net_learns_from_labels_and_segments_by_one_slice() {
     let mut config = FewShotConfig { size: 48, ..se_net_paper() };
     config.episodes.least_pixels = 20;

@@ -21,7 +21,8 @@ fn ball(value: u16) -> Vec<u64> {
     mask.chunk_by(|a, b| a == b).flat_map(|run| [u64::from(run[0]), run.len() as u64]).collect()
 }
 
-fn save(server: &Running, id: &str, value: u16, name: &str) {
+/// Labels the ball of a volume.
+pub(crate) fn save(server: &Running, id: &str, value: u16, name: &str) {
     let body = json!({ "labels": { value.to_string(): { "name": name, "colour": "#00ff00" } }, "runs": ball(value) });
     server.json("PUT", &format!("/api/images/{id}/labels/final"), &body).ok();
 }
