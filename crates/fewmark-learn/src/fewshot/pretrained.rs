@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use fewmark_image::memory;
 use fewmark_nets::{EncoderConfig, ResNetConfig};
 use pytorch_reader::{DType, PytorchReader};
-use safetensors::SafeTensors;
+use safetensors::{Dtype, SafeTensors};
 
 use super::config::FewShotConfig;
 use super::predictor::Predictor;
@@ -103,32 +103,45 @@ fn tensors(path: &Path) -> Result<BTreeMap<String, Stored>, Error> {
         let failed = |source| fewmark_image::Error::Io { action: "read", path: path.to_owned(), source };
         let bytes = std::fs::read(path).map_err(failed)?;
         for (name, view) in SafeTensors::deserialize(&bytes).map_err(|e| broken(e.to_string()))?.iter() {
-            if let Some(samples) = numbers(&format!("{:?}", view.dtype()), view.data()) {
-                all.insert(name.to_owned(), stored(view.shape(), samples.map_err(&broken)?));
-            }
+            let kind = match view.dtype() {
+                Dtype::F32 => Number::Single,
+                Dtype::F64 => Number::Double,
+                Dtype::F16 | Dtype::BF16 => Number::Half,
+                _ => continue,
+            };
+            all.insert(name.to_owned(), stored(view.shape(), kind.read(view.data()).map_err(&broken)?));
         }
     } else {
         for (name, tensor) in PytorchReader::new(path).map_err(|e| broken(e.to_string()))?.tensors() {
-            if matches!(tensor.dtype(), DType::I64 | DType::I32) {
-                continue;
-            }
+            let kind = match tensor.dtype() {
+                DType::F32 => Number::Single,
+                DType::F64 => Number::Double,
+                DType::F16 | DType::BF16 => Number::Half,
+                _ => continue,
+            };
             let bytes = tensor.read().map_err(|e| broken(format!("{name}: {e}")))?;
-            if let Some(samples) = numbers(&format!("{:?}", tensor.dtype()), &bytes) {
-                all.insert(name.clone(), stored(tensor.shape(), samples.map_err(&broken)?));
-            }
+            all.insert(name.clone(), stored(tensor.shape(), kind.read(&bytes).map_err(&broken)?));
         }
     }
     Ok(all)
 }
 
-/// Little-endian numbers of a type; none for a type of whole numbers.
-fn numbers(kind: &str, bytes: &[u8]) -> Option<Result<Vec<f32>, String>> {
-    Some(match kind {
-        "F32" => Ok(bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
-        "F64" => Ok(bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect()),
-        "F16" | "BF16" => Err("its numbers are halves; save it with `.float()`".into()),
-        _ => return None,
-    })
+/// A type of numbers that are not whole.
+enum Number {
+    Single,
+    Double,
+    Half,
+}
+
+impl Number {
+    /// The numbers in little-endian bytes.
+    fn read(self, bytes: &[u8]) -> Result<Vec<f32>, String> {
+        match self {
+            Self::Single => Ok(bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
+            Self::Double => Ok(bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect()),
+            Self::Half => Err("its numbers are halves; save it with `.float()`".into()),
+        }
+    }
 }
 
 /// The depth of the network whose names begin with `prefix`, by its third stage.
@@ -177,7 +190,6 @@ mod tests {
 
     use burn::tensor::{Tensor, TensorData};
     use fewmark_nets::Encoder;
-    use safetensors::Dtype;
     use safetensors::tensor::TensorView;
 
     use super::*;
