@@ -44,8 +44,8 @@ pub struct DipConfig {
     /// The network that predicts (Roberts and Chen, MIUA 2020).
     pub network: VmNetConfig,
     /// Whether the network also sees the data term `r` of the image and its clicks, cut off at 1 and -1, beside the image and the
-    /// markers or the distance. Not in the paper: without it the network has to learn from a few images how grey values of any
-    /// other image compare with those that were clicked there.
+    /// markers or the distance, and adds to the logits of its pointwise minimiser. Not in the paper: without it the network has to learn
+    /// from a few images how grey values of any other image compare with those that were clicked there.
     pub data_channel: bool,
     /// The Deep Image Prior beside it (Ulyanov, Vedaldi and Lempitsky 2018).
     pub prior: DipNetConfig,
@@ -67,13 +67,24 @@ pub struct DipConfig {
 pub struct LossConfig {
     /// Weight of `mean((u_DIP - u_VM)^2)`. Paper: 1/2.
     pub coupling: f64,
+    /// Steps over which that weight rises from 0. Not in the paper: where a small object lies in a large background, the quickest way of the
+    /// prior to be like `u_VM` is to be 0 everywhere, and then the data term of the product has no gradient any more.
+    pub coupling_rise: u64,
     /// `eps` of the smoothed total variation `sqrt(|Du|^2 + eps^2)`.
     pub epsilon: f64,
 }
 
 impl Default for LossConfig {
     fn default() -> Self {
-        Self { coupling: 0.5, epsilon: 1e-3 }
+        Self { coupling: 0.5, coupling_rise: 50, epsilon: 1e-3 }
+    }
+}
+
+impl LossConfig {
+    /// The weight of the coupling in an iteration.
+    pub(super) fn coupling_at(&self, iteration: u64) -> f64 {
+        let risen = if iteration < self.coupling_rise { iteration as f64 / self.coupling_rise as f64 } else { 1.0 };
+        self.coupling * risen
     }
 }
 
@@ -179,5 +190,18 @@ impl DipConfig {
             }),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_coupling_rises_and_stays() {
+        let loss = LossConfig { coupling: 0.5, coupling_rise: 10, ..LossConfig::default() };
+        assert_eq!([1, 5, 10, 400].map(|iteration| loss.coupling_at(iteration)), [0.05, 0.25, 0.5, 0.5]);
+        let at_once = LossConfig { coupling_rise: 0, ..loss };
+        assert_eq!(at_once.coupling_at(1), 0.5);
     }
 }

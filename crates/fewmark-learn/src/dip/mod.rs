@@ -15,9 +15,9 @@
 //! is `u_VM` alone. [`segment`] is the model for a single image, where the weights of a DIP Net are the unknowns.
 //!
 //! Where ours leaves the paper: `r` has its robust terms and not the paper's letter, which prefer the wrong object on real images; it is a
-//! third channel of the input (`data_channel`), and is computed on the image's own grid before it is brought to the networks'; instance
-//! normalisation is the default, because running statistics of two images are not those of one; and of `u > 1/2` the clicked part is kept,
-//! as for the variational methods.
+//! third channel of the input, to whose pointwise minimiser the network adds (`data_channel`), and is computed on the image's own grid
+//! before it is brought to the networks'; the coupling of eq. 2 rises from 0 in the first steps; instance normalisation is the default,
+//! because running statistics of two images are not those of one; and of `u > 1/2` the clicked part is kept, as for the variational methods.
 
 mod augmentation;
 mod config;

@@ -1,7 +1,6 @@
 //! What a trained network says of an image.
 
 use burn::tensor::Device;
-use burn::tensor::activation::sigmoid;
 use fewmark_classical::Iteration;
 use fewmark_classical::convex::{ConvexProblem, PrimalDualParams, Warm, minimise};
 use fewmark_classical::selective::clicked_object;
@@ -10,7 +9,7 @@ use fewmark_nets::VmNet;
 
 use super::config::DipConfig;
 use super::prepared::{Case, Prepared, prepare};
-use super::task::{Networks, values};
+use super::task::{Networks, answer, values};
 use crate::Error;
 use crate::model::{self, Header, Model, Summary};
 
@@ -77,7 +76,7 @@ impl Predictor {
         let config = &self.config;
         let prepared = prepare(case, config)?;
         let input = prepared.input(config, &self.device);
-        let mut u = values(sigmoid(self.network.forward(input)));
+        let mut u = values(answer(&self.network, input, config));
         if refine {
             u = self.refined(&u, &prepared)?;
         }

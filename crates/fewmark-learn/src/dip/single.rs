@@ -151,7 +151,7 @@ struct SingleTask {
 impl Task for SingleTask {
     type Net = DipNet;
 
-    fn loss(&mut self, network: &DipNet, random: &mut ChaCha8Rng) -> Result<Loss, Error> {
+    fn loss(&mut self, network: &DipNet, _: u64, random: &mut ChaCha8Rng) -> Result<Loss, Error> {
         let fresh = fresh_noise(self.z.dims(), self.deviation, random, &self.z.device());
         let u = sigmoid(network.forward(self.z.clone() + fresh));
         self.see(values(u.clone().detach()));

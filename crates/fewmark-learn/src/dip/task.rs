@@ -15,6 +15,9 @@ use super::losses::{coupled, regularised};
 use super::prepared::{Case, prepare};
 use crate::{Error, Loss, Observer, Picture, Run, Task, Trained, init_seeded, random_of, train};
 
+/// The logit of the pointwise minimiser where the data term is -1.
+const STEEPNESS: f64 = 8.0;
+
 /// At most so many images are shown in pictures.
 const SHOWN: usize = 4;
 
@@ -129,12 +132,12 @@ impl Batch {
 impl Task for DipTask<'_> {
     type Net = Networks;
 
-    fn loss(&mut self, networks: &Networks, random: &mut ChaCha8Rng) -> Result<Loss, Error> {
+    fn loss(&mut self, networks: &Networks, iteration: u64, random: &mut ChaCha8Rng) -> Result<Loss, Error> {
         let DipConfig { variant, loss, noise, augmentation, .. } = self.config;
         let variation = augmentation.draw(random);
         let mut sum: Option<Loss> = None;
         for batch in &mut self.batches {
-            let u = sigmoid(networks.vm.forward(variation.input(batch.input.clone(), random)));
+            let u = answer(&networks.vm, variation.input(batch.input.clone(), random), self.config);
             let prior = networks.prior.as_ref().zip(batch.z.clone()).map(|(net, z)| {
                 let fresh = fresh_noise(z.dims(), noise.deviation, random, &z.device());
                 // The prior remembers the objects where they are, so its answer is mirrored, not its input.
@@ -143,7 +146,7 @@ impl Task for DipTask<'_> {
             let [r, g] = [&batch.r, &batch.g].map(|field| variation.field(field.clone()));
             batch.outputs = Some((u.clone().detach(), prior.clone().map(Tensor::detach), variation.clone()));
             let part = match prior {
-                Some(prior) => coupled(u, prior, r, loss.coupling),
+                Some(prior) => coupled(u, prior, r, loss.coupling_at(iteration)),
                 None => {
                     let mu = if *variant == super::Variant::M2 { 0.0 } else { 1.0 };
                     regularised(u, r, g, batch.mu.clone().mul_scalar(mu), loss.epsilon)
@@ -178,6 +181,15 @@ impl Task for DipTask<'_> {
         }
         Ok(pictures)
     }
+}
+
+/// `u_VM`, `[images, 1, y, x]`, for the channels of [`Prepared::input`](super::prepared::Prepared::input).
+///
+/// A network that sees the data term adds to the logits of its pointwise minimiser: normalised features do not know where zero was, so it
+/// would have to learn for every image again on which side of it the object is.
+pub(super) fn answer(network: &VmNet, input: Tensor<4>, config: &DipConfig) -> Tensor<4> {
+    let logits = network.forward(input.clone());
+    sigmoid(if config.data_channel { logits - input.narrow(1, 2, 1) * STEEPNESS } else { logits })
 }
 
 /// `z`, uniform in `[0, amplitude]`.

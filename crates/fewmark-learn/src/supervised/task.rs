@@ -118,7 +118,7 @@ struct SupervisedTask<'a, const R: usize, N> {
 impl<const R: usize, N: Segmenter<R>> Task for SupervisedTask<'_, R, N> {
     type Net = N;
 
-    fn loss(&mut self, network: &N, random: &mut ChaCha8Rng) -> Result<Loss, Error> {
+    fn loss(&mut self, network: &N, _: u64, random: &mut ChaCha8Rng) -> Result<Loss, Error> {
         let SupervisedConfig { batch, foreground, augmentation, loss, .. } = &self.settings.config;
         let patches = Patches::draw(&self.examples, *batch, self.patch, *foreground, augmentation, random);
         let [channels, classes] = [self.examples[0].image.channels, self.settings.classes.count()];

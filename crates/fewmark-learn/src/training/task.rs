@@ -17,11 +17,11 @@ pub trait Task {
     /// The network, all of its weights.
     type Net: Module;
 
-    /// The loss of the next batch.
+    /// The loss of the batch of an iteration; they are counted from 1.
     ///
     /// # Errors
     /// Whatever keeps a batch from being made.
-    fn loss(&mut self, network: &Self::Net, random: &mut ChaCha8Rng) -> Result<Loss, Error>;
+    fn loss(&mut self, network: &Self::Net, iteration: u64, random: &mut ChaCha8Rng) -> Result<Loss, Error>;
 
     /// How well the network does, without autodiff, on cases that it is not trained with.
     ///

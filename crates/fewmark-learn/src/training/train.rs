@@ -61,7 +61,7 @@ pub fn train<T: Task>(
     let mut reason = StopReason::Finished;
     while at.iteration < plan.iterations {
         let iteration = at.iteration + 1;
-        let Loss { total, terms } = task.loss(&network, &mut random_of(plan.seed, iteration))?;
+        let Loss { total, terms } = task.loss(&network, iteration, &mut random_of(plan.seed, iteration))?;
         let values = finite(&total, &terms, iteration)?;
         let gradients = GradientsParams::from_grads(total.backward(), &network);
         let rate = plan.rate(iteration);
