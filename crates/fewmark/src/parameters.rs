@@ -32,7 +32,7 @@ const ALL: &[(&str, &str, Range)] = &[
     ("clip_quantile", "share of the darkest and of the brightest samples that is cut off", (Some(0.0), Some(0.499))),
     ("close", "bays and clefts up to this share of the object's radius are closed", POSITIVE),
     ("compactness", "how much the object keeps to the shape of the clicks; 0 for lungs, 1 for lesions", POSITIVE),
-    ("data_channel", "whether the network also sees which grey values fit the clicks", ANY),
+    ("data_channel", "whether the network also sees which grey values fit the clicks, and starts from them", ANY),
     ("distance", "which distance from the clicks is penalised", ANY),
     ("distance_cap", "largest normalised distance", POSITIVE),
     ("distance_normalisation", "what distances are divided by", ANY),

@@ -122,17 +122,17 @@ impl Plan {
     }
 
     fn config(&self) -> Result<FewShotConfig, Box<dyn Error>> {
-        let of_method: &[&str] = match self.method.as_str() {
-            "ssl-alpnet" | "init" | "default" | SE_NET => &[],
-            "ssl-panet" => &["head.foreground=mask", "head.background=mask"],
-            "alpnet" => &["episodes.source=labels", "episodes.least_pixels=25"],
-            "panet" => {
-                &["episodes.source=labels", "episodes.least_pixels=25", "head.foreground=mask", "head.background=mask"]
-            }
+        const LABELS: [&str; 2] = ["episodes.source=labels", "episodes.least_pixels=25"];
+        const MEANS: [&str; 2] = ["head.foreground=mask", "head.background=mask"];
+        let of_method = match self.method.as_str() {
+            "ssl-alpnet" | "init" | "default" | SE_NET => vec![],
+            "ssl-panet" => MEANS.to_vec(),
+            "alpnet" => LABELS.to_vec(),
+            "panet" => [&LABELS[..], &MEANS, &["pooling=image"]].concat(),
             name => return Err(format!("there is no method {name:?}").into()),
         };
         let seed = format!("training.seed={}", self.seed);
-        let changes = of_method.iter().copied().chain(self.changes.iter().map(String::as_str)).chain([seed.as_str()]);
+        let changes = of_method.into_iter().chain(self.changes.iter().map(String::as_str)).chain([seed.as_str()]);
         let mut changes = changes.map(parse_setting).collect::<Result<Vec<_>, _>>()?;
         if self.method == SE_NET {
             changes.insert(0, toml::Table::try_from(se_net_paper())?);

@@ -110,19 +110,13 @@ impl Augmentation {
     /// Where each pixel comes from, (x, y).
     fn places(&self, side: usize, random: &mut ChaCha8Rng) -> Vec<[f64; 2]> {
         let even = |most: f64, random: &mut ChaCha8Rng| most * (2.0 * random.random::<f64>() - 1.0);
-        let centre = (side / 2) as f64;
-        let angle = even(self.rotation, random).to_radians();
-        let moved = [even(self.translation, random), even(self.translation, random)];
-        let shear = even(self.shear, random).to_radians();
-        let zoom = from(self.zoom, random);
-        let about = |m: [[f64; 2]; 2]| Affine { m, t: [0, 1].map(|a| centre - m[a][0] * centre - m[a][1] * centre) };
-        let (sin, cos) = angle.sin_cos();
-        let rotation = about([[cos, -sin], [sin, cos]]);
-        let translation = Affine { m: [[1.0, 0.0], [0.0, 1.0]], t: moved };
-        // About the corner, not the centre, as in the paper's code.
-        let shear = Affine { m: [[1.0, -shear.sin()], [0.0, shear.cos()]], t: [0.0; 2] };
-        let zoom = about([[zoom, 0.0], [0.0, zoom]]);
-        let from = rotation.then(&translation).then(&shear).then(&zoom).inverse();
+        let turn = Turn {
+            angle: even(self.rotation, random).to_radians(),
+            moved: [even(self.translation, random), even(self.translation, random)],
+            shear: even(self.shear, random).to_radians(),
+            zoom: from(self.zoom, random),
+        };
+        let from = turn.about_the_middle_of(side).inverse();
         let displaced = (self.elastic > 0.0).then(|| {
             let mut field = || {
                 let noise = (0..side * side).map(|_| (2.0 * random.random::<f64>() - 1.0) as f32).collect();
@@ -139,6 +133,29 @@ impl Augmentation {
                 from.apply(at)
             })
             .collect()
+    }
+}
+
+/// What an affine map is made of; angles in radians, lengths in pixels.
+struct Turn {
+    angle: f64,
+    moved: [f64; 2],
+    shear: f64,
+    zoom: f64,
+}
+
+impl Turn {
+    /// The map of a square: rotation, translation, shear and zoom, one after the other.
+    fn about_the_middle_of(&self, side: usize) -> Affine {
+        let centre = (side / 2) as f64;
+        let about = |m: [[f64; 2]; 2]| Affine { m, t: [0, 1].map(|a| centre - m[a][0] * centre - m[a][1] * centre) };
+        let (sin, cos) = self.angle.sin_cos();
+        let rotation = about([[cos, -sin], [sin, cos]]);
+        let translation = Affine { m: [[1.0, 0.0], [0.0, 1.0]], t: self.moved };
+        // About the corner, not the centre, as in the paper's code.
+        let shear = Affine { m: [[1.0, -self.shear.sin()], [0.0, self.shear.cos()]], t: [0.0; 2] };
+        let zoom = about([[self.zoom, 0.0], [0.0, self.zoom]]);
+        rotation.then(&translation).then(&shear).then(&zoom)
     }
 }
 
@@ -271,6 +288,66 @@ mod tests {
         for p in [[0.0, 0.0], [3.0, -7.0]] {
             let q = both.apply(p);
             assert!((0..2).all(|a| (p[a] - q[a]).abs() < 1e-12));
+        }
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        side: usize,
+        angle: f64,
+        moved: [f64; 2],
+        shear: f64,
+        zoom: f64,
+        alpha: f64,
+        sigma: f64,
+        image: Vec<f32>,
+        warped: Vec<f32>,
+        noise: Vec<f32>,
+        smooth: Vec<f32>,
+        elastic: Vec<f32>,
+    }
+
+    fn golden() -> Golden {
+        serde_json::from_str(include_str!("../../tests/golden/augmentation.json")).unwrap()
+    }
+
+    fn grid(side: usize) -> impl Iterator<Item = [f64; 2]> {
+        (0..side * side).map(move |pixel| [(pixel % side) as f64, (pixel / side) as f64])
+    }
+
+    #[test]
+    fn affine_maps_are_those_of_opencv() {
+        let golden = golden();
+        let Golden { moved, zoom, .. } = golden;
+        let turn = Turn { angle: golden.angle.to_radians(), moved, shear: golden.shear.to_radians(), zoom };
+        let from = turn.about_the_middle_of(golden.side).inverse();
+        let places: Vec<_> = grid(golden.side).map(|p| from.apply(p)).collect();
+        let ours = sample(&golden.image, golden.side, &places);
+        // The image's range is 2, and OpenCV reads at multiples of 1/32 pixel.
+        let most = ours.iter().zip(&golden.warped).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(most < 0.04, "{most}");
+    }
+
+    #[test]
+    fn elastic_maps_are_those_of_opencv_and_scipy() {
+        let Golden { side, alpha, sigma, image, noise, smooth, elastic, .. } = golden();
+        let count = side * side;
+        let fields: Vec<Vec<f32>> =
+            noise.chunks_exact(count).map(|field| super::smooth(field.to_vec(), side, sigma)).collect();
+        for (ours, theirs) in fields.concat().iter().zip(&smooth) {
+            assert!((ours - theirs).abs() < 1e-5, "{ours} {theirs}");
+        }
+        let displaced = |(pixel, [x, y]): (usize, [f64; 2])| {
+            [x + alpha * f64::from(fields[0][pixel]), y + alpha * f64::from(fields[1][pixel])]
+        };
+        let places: Vec<_> = grid(side).enumerate().map(displaced).collect();
+        let ours = sample(&image, side, &places);
+        // Beyond the border SciPy mirrors the image, ours is 0 there.
+        let inside = |at: f64| (0.0..=(side - 1) as f64).contains(&at);
+        let compared: Vec<usize> = (0..count).filter(|&i| places[i].iter().all(|&at| inside(at))).collect();
+        assert!(compared.len() > count / 2);
+        for i in compared {
+            assert!((ours[i] - elastic[i]).abs() < 1e-5, "pixel {i}: {} {}", ours[i], elastic[i]);
         }
     }
 }

@@ -4,7 +4,7 @@ use fewmark_classical::superpixels::FelzenszwalbParams;
 use fewmark_nets::{EncoderConfig, PrototypeHead, ResNetConfig};
 use serde::{Deserialize, Serialize};
 
-use super::{Augmentation, InferenceConfig};
+use super::{Augmentation, InferenceConfig, Pooling};
 use crate::superpixels::{Partition, SuperpixelParams};
 use crate::{Error, Optimizer, Plan, Schedule};
 
@@ -23,6 +23,8 @@ pub struct FewShotConfig {
     pub encoder: EncoderConfig,
     /// How features become classes.
     pub head: PrototypeHead,
+    /// How features are averaged under masks.
+    pub pooling: Pooling,
     /// Sizes of the windows of local prototypes.
     pub windows: Windows,
     /// What episodes are made of.
@@ -122,6 +124,7 @@ impl Default for FewShotConfig {
             start: "default".into(),
             encoder: EncoderConfig::default(),
             head: PrototypeHead::default(),
+            pooling: Pooling::default(),
             windows: Windows::default(),
             episodes: EpisodeConfig::default(),
             loss: LossConfig::default(),

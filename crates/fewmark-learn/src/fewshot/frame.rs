@@ -51,14 +51,25 @@ impl Frame {
 /// A plane of other rows and columns over the same area: means where it becomes smaller, linear between pixels where it becomes larger.
 pub(super) fn resize(plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
     let [rows, columns] = [0, 1].map(|axis| taps(from[axis], to[axis]));
-    let mut narrow = Vec::with_capacity(from[0] * to[1]);
-    for line in plane.chunks_exact(from[1]) {
+    weighted(plane, &rows, &columns, from[1])
+}
+
+/// Sums over a plane of lines of `width` samples: of each row and each column the taps, a place and a weight.
+pub(super) fn weighted(
+    plane: &[f32],
+    rows: &[Vec<(usize, f32)>],
+    columns: &[Vec<(usize, f32)>],
+    width: usize,
+) -> Vec<f32> {
+    let mut narrow = Vec::with_capacity(plane.len() / width * columns.len());
+    for line in plane.chunks_exact(width) {
         narrow.extend(columns.iter().map(|taps| taps.iter().map(|&(at, weight)| weight * line[at]).sum::<f32>()));
     }
-    let mut all = vec![0.0; to[0] * to[1]];
-    for (line, taps) in all.chunks_exact_mut(to[1]).zip(&rows) {
+    let mut all = vec![0.0; rows.len() * columns.len()];
+    for (line, taps) in all.chunks_exact_mut(columns.len()).zip(rows) {
         for &(at, weight) in taps {
-            line.iter_mut().zip(&narrow[at * to[1]..]).for_each(|(sum, sample)| *sum += weight * sample);
+            let from = &narrow[at * columns.len()..][..columns.len()];
+            line.iter_mut().zip(from).for_each(|(sum, sample)| *sum += weight * sample);
         }
     }
     all

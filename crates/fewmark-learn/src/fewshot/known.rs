@@ -39,7 +39,7 @@ struct Description {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SupportDescription {
-    codes: Vec<u16>,
+    thickness: BTreeMap<u16, f64>,
     /// mm between two slices
     step: f64,
     body: Body,
@@ -65,7 +65,7 @@ impl Known {
 
     /// The labels that are looked for, in ascending order.
     pub fn codes(&self) -> Vec<u16> {
-        let mut codes: Vec<u16> = self.supports.iter().flat_map(|support| support.codes()).copied().collect();
+        let mut codes: Vec<u16> = self.supports.iter().flat_map(|support| support.codes()).collect();
         codes.sort_unstable();
         codes.dedup();
         codes
@@ -110,7 +110,7 @@ impl Known {
                 }
             }
             supports.push(SupportDescription {
-                codes: support.codes().to_vec(),
+                thickness: support.thickness.clone(),
                 step,
                 body: support.body,
                 slices: support.slices.iter().map(|shown| shown.keys().copied().collect()).collect(),
@@ -159,7 +159,7 @@ impl Known {
                 }
                 slices.push(shown);
             }
-            Some(Support::from_parts(description.codes, stack, description.body, slices))
+            Some(Support::from_parts(description.thickness, stack, description.body, slices))
         };
         let supports: Option<Vec<Support>> =
             supports.into_iter().enumerate().map(|(i, description)| read(i, description)).collect();

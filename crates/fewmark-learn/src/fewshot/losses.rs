@@ -15,7 +15,7 @@ use crate::Loss;
 pub(super) fn episode(support: Tensor<3>, query: Tensor<3>, episode: &Episode, config: &FewShotConfig) -> Loss {
     let (head, window) = (&config.head, config.windows.training);
     let [_, rows, columns] = query.dims();
-    let mask = reduced(&episode.support.mask, config.size, [rows, columns]);
+    let mask = config.pooling.mask(&episode.support.mask, config.size, [rows, columns]);
     let scores = scores(head, support.clone(), &mask, query.clone(), window);
     let segmentation = cross_entropy(scores.clone(), &episode.query.mask, config.loss.background, config.size);
     let mut terms = vec![("segmentation", segmentation.clone())];
@@ -31,30 +31,6 @@ pub(super) fn episode(support: Tensor<3>, query: Tensor<3>, episode: &Episode, c
         total = total + alignment;
     }
     Loss { total, terms }
-}
-
-/// The mask of a square on the grid of its features: linear between the middles of pixels, as PyTorch's `interpolate` without
-/// antialiasing, which the paper uses.
-pub(super) fn reduced(mask: &[f32], side: usize, size: [usize; 2]) -> FeatureMask {
-    let taps = |count: usize| -> Vec<[(usize, f32); 2]> {
-        let ratio = side as f64 / count as f64;
-        let tap = |i: usize| {
-            let at = ((i as f64 + 0.5) * ratio - 0.5).clamp(0.0, (side - 1) as f64);
-            let low = at as usize;
-            let high = (at - low as f64) as f32;
-            [(low, 1.0 - high), ((low + 1).min(side - 1), high)]
-        };
-        (0..count).map(tap).collect()
-    };
-    let (rows, columns) = (taps(size[0]), taps(size[1]));
-    let at = |row: &[(usize, f32); 2], column: &[(usize, f32); 2]| {
-        let line = |&(y, down): &(usize, f32)| {
-            down * column.iter().map(|&(x, across)| across * mask[y * side + x]).sum::<f32>()
-        };
-        row.iter().map(line).sum()
-    };
-    let share = rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column)));
-    FeatureMask { share: share.map(|(row, column)| at(row, column)).collect(), size }
 }
 
 /// The scores `[2, y * x]` of background and object in the features of a query.
@@ -99,15 +75,5 @@ mod tests {
         assert!(of([20.0, 0.0], &[0.0; 16]) < 1e-6);
         // Everything is called object: the 12 pixels that are not weigh 0.6 of 4.6.
         assert!((of([0.0, 10.0], &mask) - 10.0 * 0.6 / 4.6).abs() < 1e-3);
-    }
-
-    #[test]
-    fn a_mask_is_read_in_the_middle_of_its_features() {
-        // One pixel of 8 x 8; features of 4 pixels read the four in their middle.
-        let mut mask = vec![0.0; 64];
-        mask[8 + 2] = 1.0;
-        assert_eq!(reduced(&mask, 8, [2, 2]).share, [0.25, 0.0, 0.0, 0.0]);
-        mask[0] = 1.0;
-        assert_eq!(reduced(&mask, 8, [2, 2]).share[0], 0.25);
     }
 }

@@ -21,15 +21,9 @@ pub(super) fn edges(slice: &[f32], grid: &Grid, side: f64, config: &InferenceCon
 
 /// The object `u`, from 0 to 1 and nearly always one of them, in a slice where `odds` are the logarithms of its odds: the minimiser of
 /// `mu TV_g(u) - <tanh(odds), u>` (Burrows, Chen and Torella, equation 1, with the odds as data).
-pub(super) fn outlined(
-    odds: &[f32],
-    edges: &[f32],
-    grid: &Grid,
-    side: f64,
-    config: &InferenceConfig,
-) -> Result<Vec<f32>, Error> {
+pub(super) fn outlined(odds: &[f32], edges: &[f32], grid: &Grid, mu: f64) -> Result<Vec<f32>, Error> {
     let data: Vec<f32> = odds.iter().map(|odds| -odds.tanh()).collect();
-    let problem = ConvexProblem { grid, data: &data, weight: Some(edges), mu: config.smoothing * side };
+    let problem = ConvexProblem { grid, data: &data, weight: Some(edges), mu };
     let found =
         minimise(&problem, &PrimalDualParams::default(), &mut Warm::default(), &mut |_| ControlFlow::Continue(()))?;
     Ok(found.0)

@@ -11,8 +11,6 @@ use fewmark_nets::{Encoder, FeatureMask, Prototypes};
 use super::alignment::Stack;
 use super::config::FewShotConfig;
 use super::frame::{Frame, resize};
-use super::inference::InferenceConfig;
-use super::losses::reduced;
 use super::outline;
 use super::place::Body;
 use super::scan::{Slices, samples_in_unit, share};
@@ -99,13 +97,13 @@ impl Encoded {
     }
 
     /// Where an object lies on the pixels of a slice, by the logarithm of its odds there.
-    pub(super) fn outlined(&self, z: usize, odds: &[f32], config: &InferenceConfig) -> Result<Vec<bool>, Error> {
-        if config.smoothing == 0.0 {
+    pub(super) fn outlined(&self, z: usize, odds: &[f32], smoothing: f64) -> Result<Vec<bool>, Error> {
+        if smoothing == 0.0 {
             return Ok(odds.iter().map(|&odds| odds > 0.0).collect());
         }
         let edges = &self.edges[z * odds.len()..(z + 1) * odds.len()];
         let (grid, side) = pixels(&self.geometry);
-        let u = outline::outlined(odds, edges, &grid, side, config)?;
+        let u = outline::outlined(odds, edges, &grid, smoothing * side)?;
         Ok(u.into_iter().map(|u| u > 0.5).collect())
     }
 }
@@ -233,7 +231,8 @@ impl Predictor {
     pub(super) fn shot(&self, scan: &Encoded, labels: &LabelMap, z: usize, label: u16) -> Shot {
         let features = scan.features[z].clone();
         let [_, rows, columns] = features.dims();
-        let mask = reduced(&share(labels, z, label, &scan.frame), scan.frame.side(), [rows, columns]);
+        let square = share(labels, z, label, &scan.frame);
+        let mask = self.config.pooling.mask(&square, scan.frame.side(), [rows, columns]);
         Shot { features, mask }
     }
 

@@ -129,7 +129,7 @@ struct SeNetTask<'a> {
 impl Task for SeNetTask<'_> {
     type Net = SeNet;
 
-    fn loss(&mut self, network: &SeNet, random: &mut ChaCha8Rng) -> Result<Loss, Error> {
+    fn loss(&mut self, network: &SeNet, _: u64, random: &mut ChaCha8Rng) -> Result<Loss, Error> {
         let batch = self.config.episodes.batch;
         let drawn: Vec<Episode> = (0..batch).map(|_| self.episodes.draw(random)).collect();
         let side = self.config.size;

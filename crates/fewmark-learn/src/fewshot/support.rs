@@ -13,11 +13,14 @@ use super::place::Body;
 use super::predictor::{Encoded, Predictor, SlicePrototypes};
 use crate::Error;
 
+/// The place of an object is blurred by no more than this share of its thickness, so that rings stay rings.
+const BLUR_OF_THICKNESS: f64 = 0.5;
+
 /// What a labelled scan shows of the objects that are looked for.
 #[derive(Clone, Debug)]
 pub struct Support {
-    /// The labels that occur.
-    codes: Vec<u16>,
+    /// Of each label that occurs the thickness of its object, in sides of the square.
+    pub(super) thickness: BTreeMap<u16, f64>,
     pub(super) stack: Stack,
     pub(super) body: Body,
     /// Of each slice, by label
@@ -39,20 +42,26 @@ impl Support {
     /// [`Error::Unfit`] for a label map without labels, [`Error::Image`] for one of another geometry.
     pub fn new(predictor: &Predictor, scan: &Encoded, labels: &LabelMap) -> Result<Self, Error> {
         Self::check(scan.geometry(), labels)?;
-        let codes = labels.present();
-        let blur = predictor.config().inference.blur;
-        let shown = |z: usize, code: u16| {
-            let shot = predictor.shot(scan, labels, z, code);
-            let empty = shot.mask().share.iter().all(|&share| share == 0.0);
-            (!empty).then(|| {
+        let mut support = Self {
+            thickness: BTreeMap::new(),
+            stack: scan.stack(),
+            body: scan.body(),
+            slices: vec![BTreeMap::new(); scan.depth()],
+        };
+        for code in labels.present() {
+            let shots = (0..scan.depth()).map(|z| (z, predictor.shot(scan, labels, z, code)));
+            let shots: Vec<_> = shots.filter(|(_, shot)| shot.mask().share.iter().any(|&share| share > 0.0)).collect();
+            let thickness = thickness(shots.iter().map(|(_, shot)| shot.mask()));
+            let blur = predictor.config().inference.blur.min(BLUR_OF_THICKNESS * thickness);
+            for (z, shot) in shots {
                 let FeatureMask { share, size } = shot.mask();
                 let blur = blur * size[1] as f64;
                 let place = if blur > 0.0 { smooth(share.clone(), size[1], blur) } else { share.clone() };
-                (code, Shown { prototypes: predictor.prototypes(&shot), place })
-            })
-        };
-        let slices = (0..scan.depth()).map(|z| codes.iter().filter_map(|&code| shown(z, code)).collect()).collect();
-        Ok(Self { codes, stack: scan.stack(), body: scan.body(), slices })
+                support.slices[z].insert(code, Shown { prototypes: predictor.prototypes(&shot), place });
+            }
+            support.thickness.insert(code, thickness);
+        }
+        Ok(support)
     }
 
     /// Whether a label map can be the support of a scan.
@@ -71,13 +80,18 @@ impl Support {
     }
 
     /// A support that was kept.
-    pub(super) fn from_parts(codes: Vec<u16>, stack: Stack, body: Body, slices: Vec<BTreeMap<u16, Shown>>) -> Self {
-        Self { codes, stack, body, slices }
+    pub(super) fn from_parts(
+        thickness: BTreeMap<u16, f64>,
+        stack: Stack,
+        body: Body,
+        slices: Vec<BTreeMap<u16, Shown>>,
+    ) -> Self {
+        Self { thickness, stack, body, slices }
     }
 
     /// The labels that occur, in ascending order.
-    pub fn codes(&self) -> &[u16] {
-        &self.codes
+    pub fn codes(&self) -> impl Iterator<Item = u16> {
+        self.thickness.keys().copied()
     }
 
     /// About how many bytes of memory it takes.
@@ -121,6 +135,23 @@ impl Support {
     }
 }
 
+/// How thick an object is whose masks lie in some slices, in sides of the square: twice its area by the length of its outline, which is the
+/// radius of a disc and the width of a ring.
+fn thickness<'a>(masks: impl Iterator<Item = &'a FeatureMask>) -> f64 {
+    let (mut area, mut length, mut side) = (0.0, 0.0, 1.0);
+    for FeatureMask { share, size: [rows, columns] } in masks {
+        side = *columns as f64;
+        for (y, line) in share.chunks_exact(*columns).enumerate() {
+            let below = &share[(y + 1).min(rows - 1) * columns..][..*columns];
+            for x in 0..*columns {
+                area += f64::from(line[x]);
+                length += f64::from((below[x] - line[x]).hypot(line[(x + 1).min(columns - 1)] - line[x]));
+            }
+        }
+    }
+    if length > 0.0 { 2.0 * area / length / side } else { 1.0 }
+}
+
 /// The features of a slice as numbers that do not depend on small shifts: means over a grid of 6 x 6 cells of the body's rectangle, of features
 /// of length 1. Of 210 pairs of abdominal scans 3 % are aligned worse than by five slices, and 8 % with 4 x 4 cells of the whole slice.
 pub(super) fn descriptor(features: &Tensor<3>, body: &Body) -> Vec<f32> {
@@ -140,4 +171,27 @@ pub(super) fn descriptor(features: &Tensor<3>, body: &Body) -> Vec<f32> {
     }
     sums.iter_mut().zip(counts.iter().cycle()).for_each(|(sum, count)| *sum /= count.max(1.0));
     sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The points of a square of 64 features whose distance from its middle is at least `from` and less than `to`.
+    fn ring(from: f64, to: f64) -> FeatureMask {
+        let side = 64;
+        let far = |i: usize| ((i % side) as f64 - 32.0).hypot((i / side) as f64 - 32.0);
+        let share = (0..side * side).map(|i| f32::from(u8::from((from..to).contains(&far(i))))).collect();
+        FeatureMask { share, size: [side; 2] }
+    }
+
+    #[test]
+    fn a_disc_is_as_thick_as_its_radius_and_a_ring_as_its_wall() {
+        for (mask, expected) in [(ring(0.0, 20.0), 20.0), (ring(15.0, 21.0), 6.0), (ring(0.0, 5.0), 5.0)] {
+            let found = 64.0 * thickness([&mask, &mask].into_iter());
+            // Outlines of hard masks on a grid are up to a fifth too long.
+            assert!((0.8 * expected..1.05 * expected).contains(&found), "{found} for {expected}");
+        }
+        assert_eq!(thickness([&FeatureMask { share: vec![1.0; 16], size: [4; 2] }].into_iter()), 1.0);
+    }
 }

@@ -71,7 +71,7 @@ struct FewShotTask<'a> {
 impl Task for FewShotTask<'_> {
     type Net = Encoder;
 
-    fn loss(&mut self, network: &Encoder, random: &mut ChaCha8Rng) -> Result<Loss, Error> {
+    fn loss(&mut self, network: &Encoder, _: u64, random: &mut ChaCha8Rng) -> Result<Loss, Error> {
         let batch = self.config.episodes.batch;
         let episodes: Vec<Episode> = (0..batch).map(|_| self.episodes.draw(random)).collect();
         let side = self.config.size;

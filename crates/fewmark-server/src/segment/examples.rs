@@ -115,8 +115,8 @@ struct Chosen {
 fn agreeing(app: &App, example: Arc<Example>, image: &ImageFile, others: &[Chosen]) -> Result<Chosen, Problem> {
     let mut names = app.datastore.legend();
     names.extend(app.datastore.legend_of(&image.id, FINAL));
-    let name = |&code: &u16| (code, names.remove(&code).unwrap_or_else(|| (format!("label {code}"), None)));
-    let legend: Legend = example.support.codes().iter().map(name).collect();
+    let name = |code: u16| (code, names.remove(&code).unwrap_or_else(|| (format!("label {code}"), None)));
+    let legend: Legend = example.support.codes().map(name).collect();
     for other in others {
         let differs = |(code, (name, _)): (&u16, &(String, _))| {
             let (known, _) = other.legend.get(code)?;
