@@ -138,6 +138,84 @@ def dip_net(*widths):
     return nn.Sequential(Scale(32, widths), nn.Conv2d(widths[0], 1, 1))
 
 
+class Residual(nn.Module):
+    def __init__(self, channels, dilation):
+        super().__init__()
+        self.first, self.second = (nn.Conv2d(channels, channels, 3, 1, dilation, dilation, bias=False) for _ in range(2))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(2))
+
+    def forward(self, x):
+        y = F.relu(self.norms[0](self.first(x)))
+        return F.relu(x + self.norms[1](self.second(y)))
+
+
+def slim_resnet(width=32):
+    layer = lambda i, o, stride: (nn.Conv2d(i, o, 3, stride, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU(inplace=True))
+    coarse = (Residual(4 * width, dilation) for dilation in (1, 2, 4, 1))
+    halves = (*layer(1, width, 1), *layer(width, 2 * width, 2), Residual(2 * width, 1), *layer(2 * width, 4 * width, 2))
+    return nn.Sequential(*halves, *coarse, nn.Conv2d(4 * width, 4 * width, 1, bias=False))
+
+
+def local_prototype_scores(support, share, query, window=4):
+    """ALPNet's scores of background and object, [2, y, x]; features [channels, y, x], share of the object [y, x]."""
+    scores = []
+    for part, kept in ((1 - share, False), (share, True)):
+        whole = ((support * part).sum((1, 2)) / (part.sum() + 1e-5))[None]
+        held = F.avg_pool2d(part[None], window).flatten()
+        local = F.avg_pool2d(support, window).flatten(1)[:, held > 0.95].T
+        prototypes = torch.cat([local, whole]) if kept else (local if len(local) else whole)
+        if kept and held.max() < 0.95:
+            prototypes = whole
+        similarity = 20 * (F.normalize(prototypes, dim=1, eps=1e-4) @ F.normalize(query.flatten(1), dim=0, eps=1e-4))
+        scores.append((similarity.softmax(0) * similarity).sum(0).view_as(share))
+    return torch.stack(scores)
+
+
+def varied(image, mask):
+    """An affine map, an elastic deformation and a power of the intensities, as few-shot episodes have them."""
+    side = image.shape[-1]
+    even = lambda most: (2 * torch.rand(()) - 1) * most
+    angle, shear, zoom = even(0.087), even(0.087), 1 / torch.empty(()).uniform_(0.9, 1.2)
+    moved = [even(10 / side), even(10 / side)]
+    rows = [[angle.cos() * zoom, -(angle + shear).sin() * zoom, moved[0]], [angle.sin() * zoom, (angle + shear).cos() * zoom, moved[1]]]
+    grid = F.affine_grid(torch.stack([torch.stack(row) for row in rows])[None], (1, 1, side, side), align_corners=False)
+    bell = torch.exp(-0.5 * (torch.arange(-10.0, 11.0) / 5) ** 2)
+    bell = bell / bell.sum()
+    noise = F.pad(2 * torch.rand(2, 1, side, side) - 1, (10, 10, 10, 10), mode="reflect")
+    smooth = F.conv2d(F.conv2d(noise, bell.view(1, 1, -1, 1)), bell.view(1, 1, 1, -1)).view(1, 2, side, side)
+    both = F.grid_sample(torch.stack([image, mask])[None], grid + smooth.movedim(1, -1) * 20 / side, align_corners=False)[0]
+    image, mask = both[0], (both[1] > 0.5).float()
+    low, span = image.min(), image.max() - image.min() + 1e-5
+    return span * ((image - low + 1e-5) / span) ** torch.empty(()).uniform_(0.5, 1.5) + low, mask
+
+
+def episodes_case(count=20, side=128):
+    axis = torch.arange(side)
+    inside = ((axis % 32 >= 4) & (axis % 32 < 28)).float()
+    regions = (1 + axis[None] // 32 + 4 * (axis[:, None] // 32)) * inside[None] * inside[:, None]
+    image = torch.where(regions > 0, 28 + 12 * regions, 0)
+    image = (image - image.mean()) / image.std()
+    weights = torch.tensor([0.05, 1.0])
+    enlarged = lambda scores: F.interpolate(scores[None], size=(side, side), mode="bilinear", align_corners=False)
+
+    def run():
+        network = slim_resnet()
+        adam = torch.optim.Adam(network.parameters(), lr=1e-3, weight_decay=1e-5)
+        for _ in range(count):
+            mask = (regions == torch.randint(1, 17, ())).float()
+            (first, of_first), (second, of_second) = varied(image, mask), varied(image, mask)
+            adam.zero_grad()
+            support, query = network(torch.stack([first, second])[:, None])
+            share = F.interpolate(of_first[None, None], size=support.shape[1:], mode="bilinear", align_corners=False)[0, 0]
+            scores = local_prototype_scores(support, share, query)
+            back = local_prototype_scores(query, scores.argmax(0).float(), support)
+            loss = F.cross_entropy(enlarged(scores), of_second[None].long(), weights)
+            (loss + F.cross_entropy(enlarged(back), of_first[None].long())).backward()
+            adam.step()
+
+    return lambda train: run
+
+
 def dice_loss(logits, truth):
     p = logits.softmax(1) if logits.shape[1] > 1 else logits.sigmoid()
     axes = [axis for axis in range(p.dim()) if axis != 1]
@@ -197,6 +275,7 @@ def cases():
     for name, make, shape in convs:
         yield name, ("forward", "forward+backward"), conv_case(make, shape)
     yield "msnet2d/128/b4", ("infer", "train-step"), network_case(lambda: MSNet(2, 3, 3), (4, 3, 128, 128), 3)
+    yield "msnet2d/120/b1", ("infer",), network_case(lambda: MSNet(2, 3, 3), (1, 3, 120, 120), 3)
     yield "msnet3d/16x128x128/b1", ("infer", "train-step"), network_case(lambda: MSNet(3, 1, 4), (1, 1, 16, 128, 128), 4)
     yield "unet/128/b1", ("infer", "train-step"), network_case(UNet, (1, 3, 128, 128), 3)
     yield "vmnet16/256/b1", ("infer",), network_case(VMNet, (1, 2, 256, 256), 1)
@@ -204,6 +283,8 @@ def cases():
     dip = ("infer", "train-step")
     yield "dipnet/256/b1", dip, network_case(lambda: dip_net(*[128] * 5), (1, 32, 256, 256), 1)
     yield "dipnet-light/256/b1", dip, network_case(lambda: dip_net(16, 32, 64, 128, 128), (1, 32, 256, 256), 1)
+    yield "fewshot-encoder/128/b4", ("infer",), network_case(slim_resnet, (4, 1, 128, 128), 128)
+    yield "fewshot-episodes/128", ("x20",), episodes_case()
 
 
 def median_ms(work, repeat):

@@ -4,6 +4,7 @@
 
 mod case;
 mod classical;
+mod fewshot;
 mod nets;
 mod peak;
 
@@ -78,7 +79,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         eprintln!("# peak: {:.1} GFLOP/s with {threads} threads, {level:?}", peak / 1e9);
     }
     let mut skipped = Vec::new();
-    let cases = classical::cases(image.clone()).into_iter().chain(nets::cases());
+    let cases = classical::cases(image.clone()).into_iter().chain(nets::cases()).chain(fewshot::cases());
     for case in cases.filter(|case| case.name.contains(&arguments.only)) {
         let (name, operations) = (case.name.clone(), case.operations);
         if arguments.list {

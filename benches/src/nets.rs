@@ -51,6 +51,10 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(network_cases("msnet2d/128/b4", [4, 3, 128, 128], 3, |device| {
         Ok(MsNetConfig::new(3, 3).init::<4>(device)?)
     }));
+    // An image of white blood cells, as a user's prediction has it.
+    let [infer, _] =
+        network_cases("msnet2d/120/b1", [1, 3, 120, 120], 3, |device| Ok(MsNetConfig::new(3, 3).init::<4>(device)?));
+    cases.push(infer);
     cases.extend(network_cases("msnet3d/16x128x128/b1", [1, 1, 16, 128, 128], 4, |device| {
         Ok(MsNetConfig::new(1, 4).init::<5>(device)?)
     }));
