@@ -207,7 +207,7 @@ impl FewShotConfig {
                 );
             }
         }
-        let InferenceConfig { margin, prior, blur, reach, offset, smoothing, edges, .. } = self.inference;
+        let InferenceConfig { margin, prior, blur, reach, context, window, offset, smoothing, edges, .. } = self.inference;
         if reach > 1.0 {
             return failed("inference.reach", reach.to_string(), "no more than 1, the side of a slice");
         }
@@ -219,6 +219,8 @@ impl FewShotConfig {
             ("inference.prior", prior),
             ("inference.blur", blur),
             ("inference.reach", reach),
+            ("inference.context", context),
+            ("inference.window", window),
             ("inference.smoothing", smoothing),
             ("inference.edges", edges),
         ] {

@@ -7,7 +7,7 @@ use fewmark_image::{Image, LabelMap};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::place::moved;
+use super::place::{moved, shifts};
 use super::predictor::{Encoded, Predictor, SlicePrototypes};
 use super::support::Support;
 use crate::Error;
@@ -27,9 +27,15 @@ pub struct InferenceConfig {
     pub prior: f64,
     /// Standard deviation of the Gaussian by which that place is blurred, in sides of the square; at most half an object's thickness.
     pub blur: f64,
-    /// How far that place may be moved along rows and columns, together in all slices, to where features look like the object, in sides of the
-    /// square.
+    /// How far that place may be moved along rows and columns, together in all slices, to where features look like the object and like what
+    /// surrounds it, in sides of the square.
     pub reach: f64,
+    /// Weight of how alike the surroundings of an object are when its place is moved: of a cosine similarity, beside mean log odds. Objects that
+    /// look alike, as the two ventricles of a heart, are told from each other by it. Chosen, like `window`, with the encoder inside the
+    /// program on scans that are learned from (cardiac MRI, three folds: 53.7 without, 58.2 with; abdominal MRI, one fold: 78.3, 79.0).
+    pub context: f64,
+    /// Standard deviation of the Gaussian that weighs what surrounds an object, in sides of the square.
+    pub window: f64,
     /// Added to the logarithm of the odds of an object in each feature: the score of the background, which has many more prototypes, is larger by
     /// chance.
     pub offset: f64,
@@ -51,6 +57,8 @@ impl Default for InferenceConfig {
             prior: 0.5,
             blur: 0.03,
             reach: 0.15,
+            context: 10.0,
+            window: 0.06,
             offset: 0.5,
             smoothing: 0.09,
             edges: 0.06,
@@ -188,24 +196,36 @@ impl Predictor {
 
     /// The logarithm of the odds of an object in the features of the slices that have a place in a support.
     fn odds(&self, scan: &Encoded, support: &Support, code: u16, at: &[Option<f64>]) -> Vec<(usize, Vec<f32>)> {
-        let InferenceConfig { neighbours, prior, reach, offset, .. } = self.config().inference;
+        let InferenceConfig { neighbours, prior, reach, context, offset, .. } = self.config().inference;
         let showing = support.showing(code);
         if showing.is_empty() {
             return Vec::new();
         }
         let size = scan.size();
         let placed: Vec<(usize, f64)> = at.iter().enumerate().filter_map(|(z, at)| Some((z, (*at)?))).collect();
-        let by_features = |&(z, at): &(usize, f64)| {
+        let nearest = |at: f64, count: usize| {
             let mut near = showing.clone();
             near.sort_by(|&a, &b| (a as f64 - at).abs().total_cmp(&(b as f64 - at).abs()));
-            let near: Vec<&SlicePrototypes> =
-                near.iter().take(neighbours.max(1)).map(|&s| &support.slices[s][&code].prototypes).collect();
+            near.into_iter().take(count.max(1)).map(|s| &support.slices[s][&code])
+        };
+        let by_features = |&(z, at): &(usize, f64)| {
+            let near: Vec<&SlicePrototypes> = nearest(at, neighbours).map(|shown| &shown.prototypes).collect();
             self.feature_odds(scan, z, &self.joined(&near))
         };
         let mut odds: Vec<Vec<f32>> = placed.iter().map(by_features).collect();
         if prior > 0.0 {
             let places = placed.iter().map(|&(_, at)| support.prior(code, at, &scan.body(), size)).collect();
-            let places = moved(places, &odds, size, reach);
+            let shifts = shifts(size, reach);
+            let alike = |&(z, at): &(usize, f64)| {
+                let shown = nearest(at, 1).next().expect("a slice shows it");
+                let slice = scan.unit_features(z);
+                shown.surroundings.similarity(&support.body, &slice, &scan.body(), &shifts)
+            };
+            let alike: Vec<Vec<f32>> =
+                if context > 0.0 { placed.par_iter().map(alike).collect() } else { Vec::new() };
+            let mean = |i: usize| alike.iter().map(|slice| slice[i]).sum::<f32>() / alike.len().max(1) as f32;
+            let besides = (0..shifts.len()).map(|i| context as f32 * mean(i));
+            let places = moved(places, &odds, size, shifts.iter().copied().zip(besides));
             for (odds, place) in odds.iter_mut().flatten().zip(places.into_iter().flatten()) {
                 let place = place.clamp(PRIOR[0], PRIOR[1]);
                 *odds += prior as f32 * (place / (1.0 - place)).ln();

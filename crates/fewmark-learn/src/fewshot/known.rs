@@ -14,6 +14,7 @@ use super::inference::Prediction;
 use super::place::Body;
 use super::predictor::{Predictor, SlicePrototypes};
 use super::support::{Shown, Support};
+use super::surroundings::Surroundings;
 use crate::Error;
 use crate::model::{Header, Model, Summary};
 use crate::tensor_file::Stored;
@@ -47,8 +48,8 @@ struct SupportDescription {
     slices: Vec<Vec<u16>>,
 }
 
-/// Names of the tensors of an object in a slice: prototypes of everything else and of the object, and its place.
-const OF_OBJECT: [&str; 3] = ["background", "object", "place"];
+/// Names of the tensors of an object in a slice: prototypes of everything else and of the object, its place, and what surrounds it.
+const OF_OBJECT: [&str; 5] = ["background", "object", "place", "window", "surroundings"];
 
 impl Known {
     /// An encoder and labelled scans.
@@ -101,10 +102,11 @@ impl Known {
             let shape = vec![descriptors.len(), descriptors.first().map_or(0, Vec::len)];
             tensors.insert(format!("support.{i}.stack"), Stored::F32 { shape, samples: descriptors.concat() });
             for (z, shown) in support.slices.iter().enumerate() {
-                for (code, Shown { prototypes, place }) in shown {
+                for (code, Shown { prototypes, place, surroundings: Surroundings { weights, features } }) in shown {
                     let [background, object] = prototypes.tensors().clone().map(stored);
-                    let place = Stored::F32 { shape: vec![place.len()], samples: place.clone() };
-                    for (what, tensor) in OF_OBJECT.into_iter().zip([background, object, place]) {
+                    let [place, window, surroundings] = [place, weights, features]
+                        .map(|numbers| Stored::F32 { shape: vec![numbers.len()], samples: numbers.clone() });
+                    for (what, tensor) in OF_OBJECT.into_iter().zip([background, object, place, window, surroundings]) {
                         tensors.insert(name(i, z, *code, what), tensor);
                     }
                 }
@@ -132,6 +134,7 @@ impl Known {
         let lacking = model.broken("it lacks a part of a support".into());
         let network = fewshot.encoder.init(&device)?;
         let (network, mut tensors) = model.into_network_and_others(network)?;
+        let count = fewshot.size.div_ceil(fewshot.encoder.stride()).pow(2);
         let mut take = |name: String| match tensors.remove(&name) {
             Some(Stored::F32 { shape, samples }) => Some((shape, samples)),
             _ => None,
@@ -154,8 +157,15 @@ impl Known {
                         Some(Tensor::from_data(TensorData::new(samples, shape), &device))
                     };
                     let prototypes = SlicePrototypes::of([tensor(OF_OBJECT[0])?, tensor(OF_OBJECT[1])?]);
-                    let (_, place) = take(name(i, z, code, OF_OBJECT[2]))?;
-                    shown.insert(code, Shown { prototypes, place });
+                    let channels = prototypes.tensors()[1].dims()[1];
+                    let mut numbers = |what| Some(take(name(i, z, code, what))?.1);
+                    let place = numbers(OF_OBJECT[2])?;
+                    let surroundings =
+                        Surroundings { weights: numbers(OF_OBJECT[3])?, features: numbers(OF_OBJECT[4])? };
+                    if place.len() != count || !surroundings.fit(count, channels) {
+                        return None;
+                    }
+                    shown.insert(code, Shown { prototypes, place, surroundings });
                 }
                 slices.push(shown);
             }

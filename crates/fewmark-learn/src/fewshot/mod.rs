@@ -22,6 +22,7 @@ mod pretrained;
 mod scan;
 mod se_net;
 mod support;
+mod surroundings;
 mod synthesis;
 mod task;
 

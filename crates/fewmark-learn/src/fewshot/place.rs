@@ -61,7 +61,7 @@ impl Body {
     }
 
     /// The row and column in another body that correspond to those in this one.
-    fn to(&self, other: &Self, [row, column]: [f64; 2]) -> [f64; 2] {
+    pub(super) fn to(&self, other: &Self, [row, column]: [f64; 2]) -> [f64; 2] {
         let map = |at: f64, from: [f64; 2], to: [f64; 2]| {
             let length = (from[1] - from[0]).max(1.0);
             to[0] + (at - from[0]) * (to[1] - to[0]).max(1.0) / length
@@ -85,21 +85,30 @@ fn at_place(plane: &[f32], [rows, columns]: [usize; 2], row: f64, column: f64) -
     sum
 }
 
-/// Places of an object in some slices, of `size` rows and columns of features each, together moved to where the odds of its features are best:
-/// by no more than `reach` sides of the square along rows and columns.
-pub(super) fn moved(places: Vec<Vec<f32>>, odds: &[Vec<f32>], size: [usize; 2], reach: f64) -> Vec<Vec<f32>> {
+/// The shifts along rows and columns by which a place may be moved: no more than `reach` sides of the square along each.
+pub(super) fn shifts(size: [usize; 2], reach: f64) -> Vec<[isize; 2]> {
+    let reach = (reach * size[0] as f64).round() as isize;
+    (-reach..=reach).flat_map(|down| (-reach..=reach).map(move |right| [down, right])).collect()
+}
+
+/// Places of an object in some slices, of `size` rows and columns of features each, together moved by one of some shifts: by that where the odds
+/// of the features under them, and what speaks for the shift besides, are best.
+pub(super) fn moved(
+    places: Vec<Vec<f32>>,
+    odds: &[Vec<f32>],
+    size: [usize; 2],
+    shifts: impl Iterator<Item = ([isize; 2], f32)>,
+) -> Vec<Vec<f32>> {
     let sum: f32 = places.iter().flatten().sum();
     let side = size[0] as f32;
-    let reach = (reach * size[0] as f64).round() as isize;
-    let shifts = (-reach..=reach).flat_map(|down| (-reach..=reach).map(move |right| [down, right]));
-    let scored = shifts.map(|shift| {
+    let scored = shifts.map(|(shift, besides)| {
         let of_slice = |(place, odds): (&Vec<f32>, &Vec<f32>)| {
             let under = |(share, odds): (f32, &f32)| share * odds.clamp(-CLEAREST, CLEAREST);
             shifted(place, size, shift).zip(odds).map(under).sum::<f32>()
         };
         let found: f32 = places.iter().zip(odds).map(of_slice).sum();
         let [down, right] = shift.map(|s| (s as f32 / side).powi(2));
-        (found / sum.max(1.0) - SHIFT_COST * (down + right), shift)
+        (found / sum.max(1.0) + besides - SHIFT_COST * (down + right), shift)
     });
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).map_or([0, 0], |(_, shift)| shift);
     places.iter().map(|place| shifted(place, size, best).collect()).collect()
@@ -129,13 +138,17 @@ mod tests {
         };
         let odds = |row, column| at(row, column).into_iter().map(|x| 8.0 * x - 1.0).collect::<Vec<f32>>();
         let places = || vec![at(2, 3), at(3, 3)];
-        let found = moved(places(), &[odds(4, 1), odds(5, 1)], size, 0.5);
+        let reaching = |reach: f64| shifts(size, reach).into_iter().map(|shift| (shift, 0.0));
+        let found = moved(places(), &[odds(4, 1), odds(5, 1)], size, reaching(0.5));
         assert_eq!(found, [at(4, 1), at(5, 1)]);
         // Out of reach: the place stays where it costs nothing.
-        assert_eq!(moved(places(), &[odds(4, 1), odds(5, 1)], size, 0.17), places());
+        assert_eq!(moved(places(), &[odds(4, 1), odds(5, 1)], size, reaching(0.17)), places());
         // Odds that say nothing, and a place that is nowhere.
-        assert_eq!(moved(places(), &[vec![0.0; 42], vec![0.0; 42]], size, 0.5), places());
-        assert_eq!(moved(vec![vec![0.0; 42]], &[odds(0, 0)], size, 0.5), [vec![0.0; 42]]);
+        assert_eq!(moved(places(), &[vec![0.0; 42], vec![0.0; 42]], size, reaching(0.5)), places());
+        assert_eq!(moved(vec![vec![0.0; 42]], &[odds(0, 0)], size, reaching(0.5)), [vec![0.0; 42]]);
+        // Odds that say nothing, where something else speaks for a shift.
+        let besides = shifts(size, 0.5).into_iter().map(|shift| (shift, if shift == [1, -2] { 9.0 } else { 0.0 }));
+        assert_eq!(moved(places(), &[vec![0.0; 42], vec![0.0; 42]], size, besides), [at(3, 1), at(4, 1)]);
     }
 
     #[test]

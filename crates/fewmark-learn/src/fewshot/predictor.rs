@@ -15,6 +15,7 @@ use super::outline;
 use super::place::Body;
 use super::scan::{Slices, samples_in_unit, share};
 use super::support::descriptor;
+use super::surroundings::UnitFeatures;
 use crate::model::{self, Header, Model, Summary};
 use crate::{Error, weights};
 
@@ -81,6 +82,12 @@ impl Encoded {
     pub(super) fn size(&self) -> [usize; 2] {
         let [_, rows, columns] = self.features[0].dims();
         [rows, columns]
+    }
+
+    /// The features of a slice, each of length 1.
+    pub(super) fn unit_features(&self, z: usize) -> UnitFeatures {
+        let features = self.features[z].clone().into_data().convert::<f32>();
+        UnitFeatures::of(&features.try_to_vec().expect("numbers just converted"), self.size())
     }
 
     /// What the slices look like, for an alignment along z.

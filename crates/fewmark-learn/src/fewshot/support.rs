@@ -9,8 +9,10 @@ use fewmark_nets::FeatureMask;
 use super::alignment::Stack;
 use super::augmentation::smooth;
 use super::config::FewShotConfig;
+use super::inference::InferenceConfig;
 use super::place::Body;
 use super::predictor::{Encoded, Predictor, SlicePrototypes};
+use super::surroundings::Surroundings;
 use crate::Error;
 
 /// The place of an object is blurred by no more than this share of its thickness, so that rings stay rings.
@@ -33,6 +35,7 @@ pub(super) struct Shown {
     pub(super) prototypes: SlicePrototypes,
     /// The blurred mask on the grid of the features
     pub(super) place: Vec<f32>,
+    pub(super) surroundings: Surroundings,
 }
 
 impl Support {
@@ -52,12 +55,14 @@ impl Support {
             let shots = (0..scan.depth()).map(|z| (z, predictor.shot(scan, labels, z, code)));
             let shots: Vec<_> = shots.filter(|(_, shot)| shot.mask().share.iter().any(|&share| share > 0.0)).collect();
             let thickness = thickness(shots.iter().map(|(_, shot)| shot.mask()));
-            let blur = predictor.config().inference.blur.min(BLUR_OF_THICKNESS * thickness);
+            let InferenceConfig { blur, window, .. } = predictor.config().inference;
+            let blur = blur.min(BLUR_OF_THICKNESS * thickness);
             for (z, shot) in shots {
                 let FeatureMask { share, size } = shot.mask();
                 let blur = blur * size[1] as f64;
                 let place = if blur > 0.0 { smooth(share.clone(), size[1], blur) } else { share.clone() };
-                support.slices[z].insert(code, Shown { prototypes: predictor.prototypes(&shot), place });
+                let surroundings = Surroundings::of(&scan.unit_features(z), shot.mask(), window);
+                support.slices[z].insert(code, Shown { prototypes: predictor.prototypes(&shot), place, surroundings });
             }
             support.thickness.insert(code, thickness);
         }
@@ -97,7 +102,8 @@ impl Support {
     /// About how many bytes of memory it takes.
     pub fn bytes(&self) -> u64 {
         let shown = self.slices.iter().flat_map(BTreeMap::values);
-        let numbers = shown.map(|shown| shown.prototypes.len() + shown.place.len()).sum::<usize>();
+        let of_object = |shown: &Shown| shown.prototypes.len() + shown.place.len() + shown.surroundings.len();
+        let numbers = shown.map(of_object).sum::<usize>();
         let stack = self.stack.parts().0.iter().map(Vec::len).sum::<usize>();
         4 * (numbers + stack) as u64
     }
