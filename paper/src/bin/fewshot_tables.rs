@@ -154,6 +154,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ControlFlow::Continue(())
     };
     if !plan.print {
+        // A folder that cannot be made is told before the training whose model would be lost.
+        plan.models.as_ref().map_or(Ok(()), std::fs::create_dir_all)?;
         let scans = plan.data.load(&data_folder())?;
         let config = plan.config()?;
         for fold in plan.folds.clone() {

@@ -45,7 +45,7 @@ pub struct FewShotConfig {
 pub struct Windows {
     /// While the encoder is trained. Paper: 4.
     pub training: usize,
-    /// Afterwards. Paper: 2.
+    /// Afterwards, where it grows with `inference.enlargement`. Paper: 2.
     pub inference: usize,
 }
 
@@ -159,6 +159,7 @@ impl FewShotConfig {
                 least_pixels: 1,
                 ..own.episodes
             },
+            inference: InferenceConfig::paper(),
             training: Plan {
                 iterations: 100_000,
                 optimizer: Optimizer::Sgd,
@@ -173,6 +174,18 @@ impl FewShotConfig {
             },
             ..own
         }
+    }
+
+    /// Pixels along each side of the square on which scans are segmented, a multiple of 16.
+    pub(super) fn inference_side(&self) -> usize {
+        let sixteenths = (self.size as f64 * self.inference.enlargement / 16.0).round();
+        16 * (sixteenths as usize).max(1)
+    }
+
+    /// Features along each side of the window of a local prototype there.
+    pub(super) fn inference_window(&self) -> usize {
+        let window = self.windows.inference as f64 * self.inference.enlargement;
+        (window.round() as usize).clamp(1, self.inference_side() / self.encoder.stride())
     }
 
     /// Whether every number is one that its setting can have.
@@ -207,7 +220,12 @@ impl FewShotConfig {
                 );
             }
         }
-        let InferenceConfig { margin, prior, blur, reach, context, window, offset, smoothing, edges, .. } = self.inference;
+        let enlargement = self.inference.enlargement;
+        if !(0.25..=8.0).contains(&enlargement) {
+            return failed("inference.enlargement", enlargement.to_string(), "a factor from 0.25 to 8");
+        }
+        let InferenceConfig { margin, prior, blur, reach, context, window, offset, smoothing, edges, .. } =
+            self.inference;
         if reach > 1.0 {
             return failed("inference.reach", reach.to_string(), "no more than 1, the side of a slice");
         }

@@ -38,7 +38,7 @@ pub fn check(scans: &[Scan], config: &FewShotConfig) -> Result<(), Error> {
         return Err(Error::NoCase);
     }
     let of_scan = |scan: &Scan| {
-        Slices::standardised(&scan.image, config)?;
+        Slices::standardised(&scan.image, config, config.size)?;
         match (&scan.labels, config.episodes.source) {
             (Some(labels), Source::Labels) => Support::check(scan.image.geometry(), labels),
             (None, Source::Labels) => Err(Error::Unfit {
@@ -92,7 +92,7 @@ impl<'a> Episodes<'a> {
     }
 
     fn add(&mut self, scan: &Scan, labelled: &mut BTreeMap<u16, Vec<(usize, u16)>>) -> Result<(), Error> {
-        let Slices { squares, frame } = Slices::standardised(&scan.image, self.config)?;
+        let Slices { squares, frame } = Slices::standardised(&scan.image, self.config, self.config.size)?;
         let regions = match (self.config.episodes.source, &scan.labels) {
             (Source::Superpixels | Source::Synthetic, _) => self.superpixels(&scan.image)?,
             (Source::Labels, Some(labels)) => {
@@ -135,7 +135,7 @@ impl<'a> Episodes<'a> {
 
     /// The superpixels of each slice.
     fn superpixels(&self, image: &Image) -> Result<Vec<Vec<u16>>, Error> {
-        let squares = Slices::scaled(image, self.config)?.squares;
+        let squares = Slices::scaled(image, self.config, self.config.size)?.squares;
         let (side, depth) = (self.config.size, squares.len());
         let dimension = if depth == 1 { Dimension::Two } else { Dimension::Three };
         let geometry = Geometry::unit(dimension, [side, side, depth]).map_err(fewmark_image::Error::from)?;

@@ -134,7 +134,7 @@ impl Known {
         let lacking = model.broken("it lacks a part of a support".into());
         let network = fewshot.encoder.init(&device)?;
         let (network, mut tensors) = model.into_network_and_others(network)?;
-        let count = fewshot.size.div_ceil(fewshot.encoder.stride()).pow(2);
+        let count = fewshot.inference_side().div_ceil(fewshot.encoder.stride()).pow(2);
         let mut take = |name: String| match tensors.remove(&name) {
             Some(Stored::F32 { shape, samples }) => Some((shape, samples)),
             _ => None,

@@ -210,8 +210,8 @@ impl Predictor {
     /// # Errors
     /// [`Error::Unfit`] for a scan of several channels or without contrast, [`Error::Stopped`] when `progress` breaks.
     pub fn encode(&self, image: &Image, progress: &mut dyn FnMut(f64) -> ControlFlow<()>) -> Result<Encoded, Error> {
-        let Slices { squares, frame } = Slices::standardised(image, &self.config)?;
-        let side = self.config.size;
+        let side = self.config.inference_side();
+        let Slices { squares, frame } = Slices::standardised(image, &self.config, side)?;
         let mut features = Vec::with_capacity(squares.len());
         for batch in squares.chunks(BATCH) {
             if progress(features.len() as f64 / squares.len() as f64).is_break() {
@@ -223,7 +223,7 @@ impl Predictor {
             features.extend((0..batch.len()).map(|i| found.clone().narrow(0, i, 1).reshape([channels, rows, columns])));
         }
         let [_, rows, columns] = features[0].dims();
-        let inside = Slices::foreground(image, &self.config)?;
+        let inside = Slices::foreground(image, &self.config, side)?;
         let inside: Vec<Vec<f32>> = inside.iter().map(|plane| resize(plane, [side; 2], [rows, columns])).collect();
         let body = Body::of(&inside, [rows, columns]);
         let geometry = image.geometry().clone();
@@ -245,7 +245,7 @@ impl Predictor {
 
     /// The prototypes of the object in a slice.
     pub(super) fn prototypes(&self, shot: &Shot) -> SlicePrototypes {
-        let (head, window) = (&self.config.head, self.config.windows.inference);
+        let (head, window) = (&self.config.head, self.config.inference_window());
         SlicePrototypes([false, true].map(|object| head.prototypes(shot.features.clone(), &shot.mask, object, window)))
     }
 

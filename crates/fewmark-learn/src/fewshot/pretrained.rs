@@ -10,6 +10,7 @@ use pytorch_reader::{DType, PytorchReader};
 use safetensors::{Dtype, SafeTensors};
 
 use super::config::FewShotConfig;
+use super::inference::InferenceConfig;
 use super::predictor::Predictor;
 use crate::tensor_file::Stored;
 use crate::{Error, weights};
@@ -60,6 +61,8 @@ pub fn pretrained(path: &Path, seed: u64, device: Device) -> Result<Pretrained, 
                 _ => ResNetConfig::default().features,
             },
         }),
+        // The square is twice as large as that of our own encoders already.
+        inference: InferenceConfig { enlargement: 1.0, ..InferenceConfig::default() },
         ..FewShotConfig::paper()
     };
     let network = crate::init_seeded(&device, seed, |device| config.encoder.init(device))?;

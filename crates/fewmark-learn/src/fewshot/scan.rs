@@ -27,25 +27,25 @@ pub(super) struct Slices {
 }
 
 impl Slices {
-    /// The slices with samples of mean 0 and standard deviation 1 over the scan.
-    pub(super) fn standardised(image: &Image, config: &FewShotConfig) -> Result<Self, Error> {
+    /// The slices with samples of mean 0 and standard deviation 1 over the scan, in squares of `side` pixels.
+    pub(super) fn standardised(image: &Image, config: &FewShotConfig, side: usize) -> Result<Self, Error> {
         let mut samples = clipped(image, config)?.0;
         intensity::z_score(&mut samples);
-        Ok(Self::of(&samples, image, config.size))
+        Ok(Self::of(&samples, image, side))
     }
 
     /// The slices with the percentiles to which they are clipped at 0 and 255.
-    pub(super) fn scaled(image: &Image, config: &FewShotConfig) -> Result<Self, Error> {
+    pub(super) fn scaled(image: &Image, config: &FewShotConfig, side: usize) -> Result<Self, Error> {
         let mut samples = samples_in_unit(image, config)?;
         samples.iter_mut().for_each(|s| *s *= 255.0);
-        Ok(Self::of(&samples, image, config.size))
+        Ok(Self::of(&samples, image, side))
     }
 
     /// Of each slice the share of each pixel that is not background.
-    pub(super) fn foreground(image: &Image, config: &FewShotConfig) -> Result<Vec<Vec<f32>>, Error> {
+    pub(super) fn foreground(image: &Image, config: &FewShotConfig, side: usize) -> Result<Vec<Vec<f32>>, Error> {
         let threshold = config.episodes.superpixels.foreground.unwrap_or(0.0);
         let is_inside = |s: f32| f32::from(u8::from(s > threshold));
-        let slices = Self::scaled(image, config)?.squares;
+        let slices = Self::scaled(image, config, side)?.squares;
         Ok(slices.into_iter().map(|slice| slice.into_iter().map(is_inside).collect()).collect())
     }
 

@@ -95,7 +95,7 @@ impl TrainedSeNet {
         label: u16,
         by: &[Option<usize>],
     ) -> Result<Vec<bool>, Error> {
-        let [shown, asked] = [support, query].map(|image| Slices::standardised(image, &self.config));
+        let [shown, asked] = [support, query].map(|image| Slices::standardised(image, &self.config, self.config.size));
         let (shown, asked) = (shown?, asked?);
         let side = self.config.size;
         let plane = |samples: Vec<f32>| Tensor::from_data(TensorData::new(samples, [1, 1, side, side]), &self.device);

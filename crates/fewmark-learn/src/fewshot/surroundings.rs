@@ -75,8 +75,7 @@ impl Surroundings {
 
     /// The weighted mean of the cosine similarity to the features of another slice for each of some shifts along rows and columns, when the
     /// two bodies are laid over each other. Outside that slice nothing is similar.
-    pub(super) fn similarity(
-&self, own: &Body, slice: &UnitFeatures, body: &Body, shifts: &[[isize; 2]]) -> Vec<f32> {
+    pub(super) fn similarity(&self, own: &Body, slice: &UnitFeatures, body: &Body, shifts: &[[isize; 2]]) -> Vec<f32> {
         let columns = slice.size[1];
         let mut sums = vec![0.0; shifts.len()];
         let window = self.weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0);
@@ -94,7 +93,6 @@ impl Surroundings {
         sums
     }
 }
-
 
 #[cfg(test)]
 mod tests {
