@@ -266,3 +266,34 @@ impl FewShotConfig {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scans_are_segmented_on_a_larger_square() {
+        let mut config = FewShotConfig::default();
+        assert_eq!((config.inference_side(), config.inference_window()), (192, 3));
+        config.inference.enlargement = 1.0;
+        assert_eq!((config.inference_side(), config.inference_window()), (128, 2));
+        // Sides are multiples of 16, and windows no larger than the square.
+        (config.size, config.windows.inference, config.inference.enlargement) = (16, 4, 0.25);
+        assert_eq!((config.inference_side(), config.inference_window()), (16, 1));
+        config.inference.enlargement = 2.2;
+        assert_eq!((config.inference_side(), config.inference_window()), (32, 8));
+        assert_eq!(FewShotConfig::paper().inference_side(), 256);
+    }
+
+    #[test]
+    fn squares_that_cannot_be_are_refused() {
+        for enlargement in [0.0, -1.0, 9.0, f64::NAN] {
+            let mut config = FewShotConfig::default();
+            config.inference.enlargement = enlargement;
+            let told = config.check().unwrap_err().to_string();
+            assert!(told.contains("inference.enlargement"), "{told}");
+        }
+        FewShotConfig::default().check().unwrap();
+        FewShotConfig::paper().check().unwrap();
+    }
+}

@@ -121,7 +121,7 @@ fn shifted(plane: &[f32], [rows, columns]: [usize; 2], shift: [isize; 2]) -> imp
         let column = column.checked_add_signed(-shift[1]).filter(|&column| column < columns)?;
         Some(plane[row * columns + column])
     };
-    (0..rows * columns).map(move |i| at(i / columns, i % columns).unwrap_or(0.0))
+    (0..rows).flat_map(move |row| (0..columns).map(move |column| at(row, column).unwrap_or(0.0)))
 }
 
 #[cfg(test)]
