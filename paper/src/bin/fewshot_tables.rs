@@ -10,7 +10,7 @@
 //! inside the program unless `--set start=random`. Each trained model is a line of `paper/results/fewshot-DATA.jsonl`; what is there is not trained
 //! again. The table is written from these lines, also with `--print`, which trains nothing. With `--development` everything happens on the
 //! scans that a fold leaves to learn from, and lines are printed only. `--models` keeps the models in a folder, and takes from there those
-//! that it holds.
+//! that it holds; a training that was stopped then goes on from its last checkpoint.
 
 #![allow(clippy::print_stdout, reason = "a program that prints its result")]
 
@@ -19,9 +19,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use fewmark::fewshot::{encoder, start};
-use fewmark::learn::fewshot::{FewShotConfig, Predictor, se_net_paper, train_on, train_se_net};
+use fewmark::learn::fewshot::{FewShotConfig, Outcome, Predictor, se_net_paper, train_on, train_se_net};
 use fewmark::learn::model::{self, Summary};
-use fewmark::learn::{Compute, Event};
+use fewmark::learn::{Compute, Event, Observer, Run};
 use fewmark::nets::SeNetConfig;
 use fewmark::registry::parse_setting;
 use fewmark::training;
@@ -196,15 +196,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                     row.seconds += model.header.training.seconds;
                     Predictor::load(model, device)?.with_inference_of(&config)
                 } else {
-                    let found =
-                        train_on(&part.scans, &config, start(&config, Compute::Cpu)?, &device, None, &mut told)?;
-                    row.seconds += found.seconds;
-                    if let Some(kept) = &kept {
-                        let (iterations, seconds, loss) = (found.iterations, found.seconds, found.loss);
-                        let cases = part.scans.iter().map(|scan| scan.name.clone()).collect();
-                        found.predictor.save(kept, Summary { cases, iterations, seconds, loss, seed: plan.seed })?;
-                    }
-                    found.predictor
+                    let (predictor, seconds) = trained(&part, &config, kept.as_deref(), &mut told)?;
+                    row.seconds += seconds;
+                    predictor
                 };
                 row.classes.extend(tested(&predictor, &scans, &part.tested)?);
             }
@@ -226,6 +220,38 @@ fn main() -> Result<(), Box<dyn Error>> {
         fewmark::image::write_atomically(path.with_extension("md"), text.as_bytes())?;
     }
     Ok(())
+}
+
+/// An encoder trained on the scans of a part, and the seconds that it took. Where the model is `kept` a training that was stopped goes on.
+fn trained(
+    part: &Part,
+    config: &FewShotConfig,
+    kept: Option<&Path>,
+    told: &mut Observer<'_>,
+) -> Result<(Predictor, f64), Box<dyn Error>> {
+    let table = toml::Table::try_from(config)?;
+    let folder = kept.map(|kept| kept.with_extension("run"));
+    let mut run = match &folder {
+        Some(folder) if folder.exists() => {
+            let (run, begun) = Run::resume(folder)?;
+            if begun != table {
+                return Err(format!("{folder:?} is of a training with other settings: remove it").into());
+            }
+            Some(run)
+        }
+        Some(folder) => Some(Run::create(folder, &table)?),
+        None => None,
+    };
+    let from = start(config, Compute::Cpu)?;
+    let Outcome { predictor, iterations, seconds, loss, .. } =
+        train_on(&part.scans, config, from, &Compute::Cpu.device()?, run.as_mut(), told)?;
+    if let (Some(kept), Some(folder)) = (kept, folder) {
+        let cases = part.scans.iter().map(|scan| scan.name.clone()).collect();
+        predictor.save(kept, Summary { cases, iterations, seconds, loss, seed: config.training.seed })?;
+        drop(run);
+        std::fs::remove_dir_all(folder)?;
+    }
+    Ok((predictor, seconds))
 }
 
 /// What sets the training of a model apart from others.
