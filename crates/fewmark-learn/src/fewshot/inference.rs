@@ -216,35 +216,19 @@ impl Predictor {
 
     /// The logarithm of the odds of an object in the features of the slices that have a place in a support.
     fn odds(&self, scan: &Encoded, support: &Support, code: u16, at: &[Option<f64>]) -> Vec<(usize, Vec<f32>)> {
-        let InferenceConfig { neighbours, prior, reach, context, offset, .. } = self.config().inference;
-        let showing = support.showing(code);
-        if showing.is_empty() {
+        let InferenceConfig { neighbours, prior, offset, .. } = self.config().inference;
+        if support.showing(code).is_empty() {
             return Vec::new();
         }
-        let size = scan.size();
         let placed: Vec<(usize, f64)> = at.iter().enumerate().filter_map(|(z, at)| Some((z, (*at)?))).collect();
-        let nearest = |at: f64, count: usize| {
-            let mut near = showing.clone();
-            near.sort_by(|&a, &b| (a as f64 - at).abs().total_cmp(&(b as f64 - at).abs()));
-            near.into_iter().take(count.max(1)).map(|s| &support.slices[s][&code])
-        };
         let by_features = |&(z, at): &(usize, f64)| {
-            let near: Vec<&SlicePrototypes> = nearest(at, neighbours).map(|shown| &shown.prototypes).collect();
+            let near: Vec<&SlicePrototypes> =
+                support.nearest(code, at).take(neighbours.max(1)).map(|shown| &shown.prototypes).collect();
             self.feature_odds(scan, z, &self.joined(&near))
         };
         let mut odds: Vec<Vec<f32>> = placed.iter().map(by_features).collect();
         if prior > 0.0 {
-            let places = placed.iter().map(|&(_, at)| support.prior(code, at, &scan.body(), size)).collect();
-            let shifts = shifts(size, reach);
-            let alike = |&(z, at): &(usize, f64)| {
-                let shown = nearest(at, 1).next().expect("a slice shows it");
-                let slice = scan.unit_features(z);
-                shown.surroundings.similarity(&support.body, &slice, &scan.body(), &shifts)
-            };
-            let alike: Vec<Vec<f32>> = if context > 0.0 { placed.par_iter().map(alike).collect() } else { Vec::new() };
-            let mean = |i: usize| alike.iter().map(|slice| slice[i]).sum::<f32>() / alike.len().max(1) as f32;
-            let besides = (0..shifts.len()).map(|i| context as f32 * mean(i));
-            let places = moved(places, &odds, size, shifts.iter().copied().zip(besides));
+            let places = self.places(scan, support, code, &placed, &odds);
             for (odds, place) in odds.iter_mut().flatten().zip(places.into_iter().flatten()) {
                 let place = place.clamp(PRIOR[0], PRIOR[1]);
                 *odds += prior as f32 * (place / (1.0 - place)).ln();
@@ -252,5 +236,29 @@ impl Predictor {
         }
         odds.iter_mut().flatten().for_each(|odds| *odds += offset as f32);
         placed.into_iter().map(|(z, _)| z).zip(odds).collect()
+    }
+
+    /// The place of an object in some slices of a scan, which lie somewhere in a support: moved to where the odds of its features and what
+    /// surrounds it agree.
+    fn places(
+        &self,
+        scan: &Encoded,
+        support: &Support,
+        code: u16,
+        placed: &[(usize, f64)],
+        odds: &[Vec<f32>],
+    ) -> Vec<Vec<f32>> {
+        let InferenceConfig { reach, context, .. } = self.config().inference;
+        let (size, body) = (scan.size(), scan.body());
+        let shifts = shifts(size, reach);
+        let of_slice = |&(z, at): &(usize, f64)| {
+            let shown = support.nearest(code, at).next().expect("a slice shows it");
+            shown.surroundings.similarity(&support.body, &scan.unit_features(z), &body, &shifts)
+        };
+        let alike: Vec<Vec<f32>> = if context > 0.0 { placed.par_iter().map(of_slice).collect() } else { Vec::new() };
+        let mean = |i: usize| alike.iter().map(|slice| slice[i]).sum::<f32>() / alike.len().max(1) as f32;
+        let besides = (0..shifts.len()).map(|i| context as f32 * mean(i));
+        let places = placed.iter().map(|&(_, at)| support.prior(code, at, &body, size)).collect();
+        moved(places, odds, size, shifts.iter().copied().zip(besides))
     }
 }

@@ -113,6 +113,13 @@ impl Support {
         (0..self.slices.len()).filter(|&z| self.slices[z].contains_key(&code)).collect()
     }
 
+    /// An object in the slices that show it, those nearest to a place first.
+    pub(super) fn nearest(&self, code: u16, at: f64) -> impl Iterator<Item = &Shown> {
+        let mut near = self.showing(code);
+        near.sort_by(|&a, &b| (a as f64 - at).abs().total_cmp(&(b as f64 - at).abs()));
+        near.into_iter().map(move |z| &self.slices[z][&code])
+    }
+
     /// A place in this scan, in slices, where it is no further from an object's ends than the margin; in a scan of one slice anywhere.
     pub(super) fn reached(&self, code: u16, at: f64, config: &FewShotConfig) -> Option<f64> {
         let margin = config.inference.margin + 0.5;
