@@ -93,7 +93,7 @@ impl Encoded {
     /// What the slices look like, for an alignment along z.
     pub(super) fn stack(&self) -> Stack {
         Stack::new(
-            self.features.iter().map(|slice| descriptor(slice, &self.body)).collect(),
+            (0..self.depth()).map(|z| descriptor(&self.unit_features(z), &self.body)).collect(),
             self.geometry.spacing()[2],
         )
     }

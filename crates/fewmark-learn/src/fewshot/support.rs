@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::Tensor;
 use fewmark_image::{Geometry, LabelMap};
 use fewmark_nets::FeatureMask;
 
 use super::alignment::Stack;
-use super::augmentation::smooth;
 use super::config::FewShotConfig;
 use super::inference::InferenceConfig;
-use super::place::Body;
+use super::place::{Body, blurred};
 use super::predictor::{Encoded, Predictor, SlicePrototypes};
-use super::surroundings::Surroundings;
+use super::surroundings::{Surroundings, UnitFeatures};
 use crate::Error;
 
 /// The place of an object is blurred by no more than this share of its thickness, so that rings stay rings.
@@ -58,9 +56,7 @@ impl Support {
             let InferenceConfig { blur, window, .. } = predictor.config().inference;
             let blur = blur.min(BLUR_OF_THICKNESS * thickness);
             for (z, shot) in shots {
-                let FeatureMask { share, size } = shot.mask();
-                let blur = blur * size[1] as f64;
-                let place = if blur > 0.0 { smooth(share.clone(), size[1], blur) } else { share.clone() };
+                let place = blurred(shot.mask(), blur);
                 let surroundings = Surroundings::of(&scan.unit_features(z), shot.mask(), window);
                 support.slices[z].insert(code, Shown { prototypes: predictor.prototypes(&shot), place, surroundings });
             }
@@ -167,20 +163,15 @@ fn thickness<'a>(masks: impl Iterator<Item = &'a FeatureMask>) -> f64 {
 
 /// The features of a slice as numbers that do not depend on small shifts: means over a grid of 6 x 6 cells of the body's rectangle, of features
 /// of length 1. Of 210 pairs of abdominal scans 3 % are aligned worse than by five slices, and 8 % with 4 x 4 cells of the whole slice.
-pub(super) fn descriptor(features: &Tensor<3>, body: &Body) -> Vec<f32> {
+pub(super) fn descriptor(features: &UnitFeatures, body: &Body) -> Vec<f32> {
     const CELLS: usize = 6;
-    let [channels, rows, columns] = features.dims();
-    let values: Vec<f32> = features.clone().into_data().convert::<f32>().try_to_vec().expect("numbers just converted");
-    let area = rows * columns;
-    let mut sums = vec![0.0; channels * CELLS * CELLS];
+    let (slice, [_, columns]) = features.rows();
+    let mut sums = vec![0.0; features.channels() * CELLS * CELLS];
     let mut counts = [0.0_f32; CELLS * CELLS];
-    for place in 0..area {
+    for (place, feature) in slice.enumerate() {
         let Some(cell) = body.cell(place / columns, place % columns, CELLS) else { continue };
-        let length = (0..channels).map(|c| values[c * area + place].powi(2)).sum::<f32>().sqrt();
         counts[cell] += 1.0;
-        for channel in 0..channels {
-            sums[channel * CELLS * CELLS + cell] += values[channel * area + place] / length.max(f32::MIN_POSITIVE);
-        }
+        sums.iter_mut().skip(cell).step_by(CELLS * CELLS).zip(feature).for_each(|(sum, x)| *sum += x);
     }
     sums.iter_mut().zip(counts.iter().cycle()).for_each(|(sum, count)| *sum /= count.max(1.0));
     sums

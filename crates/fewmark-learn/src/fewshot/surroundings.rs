@@ -2,8 +2,7 @@
 
 use fewmark_nets::FeatureMask;
 
-use super::augmentation::smooth;
-use super::place::Body;
+use super::place::{Body, blurred};
 
 /// The window reaches to where the blurred mask is this share of its largest value.
 const WINDOW: f32 = 0.1;
@@ -31,6 +30,16 @@ impl UnitFeatures {
         Self { values, size, channels }
     }
 
+    /// The features row by row, and rows and columns of them.
+    pub(super) fn rows(&self) -> (impl Iterator<Item = &[f32]>, [usize; 2]) {
+        (self.values.chunks_exact(self.channels), self.size)
+    }
+
+    /// Numbers of each feature.
+    pub(super) fn channels(&self) -> usize {
+        self.channels
+    }
+
     /// The feature at a row and column; none outside.
     fn at(&self, row: isize, column: isize) -> Option<&[f32]> {
         let [rows, columns] = self.size;
@@ -52,9 +61,7 @@ pub(super) struct Surroundings {
 impl Surroundings {
     /// Those of an object in a slice; `blur` is the standard deviation of the Gaussian that weighs them, in sides of the square.
     pub(super) fn of(slice: &UnitFeatures, mask: &FeatureMask, blur: f64) -> Self {
-        let FeatureMask { share, size: [_, columns] } = mask;
-        let blur = blur * *columns as f64;
-        let mut weights = if blur > 0.0 { smooth(share.clone(), *columns, blur) } else { share.clone() };
+        let mut weights = blurred(mask, blur);
         let least = WINDOW * weights.iter().copied().fold(0.0, f32::max);
         weights.iter_mut().filter(|weight| **weight <= least).for_each(|weight| *weight = 0.0);
         let window = slice.values.chunks_exact(slice.channels).zip(&weights).filter(|(_, weight)| **weight > 0.0);
