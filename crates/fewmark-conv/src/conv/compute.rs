@@ -92,60 +92,54 @@ impl WithSimd for Compute<'_, '_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Place { correlation: c, staged, tile, .. } = self.place;
-        for part in self.parts {
-            let (segments, steps) = part.offsets(&staged, c.sources);
-            let cut = self.place.cut(part.part);
-            for (t, channels) in self.channels.chunks_mut(tile).enumerate() {
-                let values = part.of(self.group, self.first + t * tile);
-                let left = Left { values, rows: channels.len(), row: part.sink };
-                let factors = Factors { left, right: self.sources, segments: &segments, steps: &steps };
-                let bias = self.bias.map(|bias| &bias[t * tile..]);
-                compute_part(simd, &self.place, part.part, &cut, &factors, bias, self.results, channels);
-            }
-        }
-    }
-}
-
-/// Computes a part of a tile of output channels, and puts the results where they belong.
-#[allow(clippy::too_many_arguments, reason = "the body of a loop, apart to be read alone")]
-#[inline(always)]
-fn compute_part<S: Simd>(
-    simd: S,
-    place: &Place<'_>,
-    part: &Part,
-    cut: &Cut,
-    factors: &Factors<'_>,
-    bias: Option<&[f32]>,
-    results: &mut [f32],
-    channels: &mut [&mut [f32]],
-) {
-    let Place { correlation: c, band, staged, tile, lanes } = *place;
-    let [planes, rows, width] = c.part_positions(part);
-    let [z, y, x] = part.residue;
-    for plane in band.planes.0..band.planes.1.min(planes) {
-        let right = &factors.right[(plane - band.planes.0) * staged.plane()..];
-        let factors = Factors { right, ..*factors };
-        let voxel = |row: usize| ((plane * c.spread[0] + z) * c.sink[1] + row * c.spread[1] + y) * c.sink[2] + x;
-        let first = voxel(band.rows.0) - place.voxels().start;
-        match cut {
-            Cut::Rows(vectors) => {
-                let put = |m: usize, to: usize, result: S::f32s| {
-                    tile::store::<S>(&mut channels[m][first + to..][..lanes], result);
+        let Self { place, parts, group, first, sources, bias, results, channels } = self;
+        let Place { correlation: c, band, staged, tile, lanes } = place;
+        let start = place.voxels().start;
+        for weights in parts {
+            let part = weights.part;
+            let (segments, steps) = weights.offsets(&staged, c.sources);
+            let cut = place.cut(part);
+            let [planes, rows, width] = c.part_positions(part);
+            let [z, y, x] = part.residue;
+            for plane in band.planes.0..band.planes.1.min(planes) {
+                let voxel = |row: usize| {
+                    ((plane * c.spread[0] + z) * c.sink[1] + row * c.spread[1] + y) * c.sink[2] + x - start
                 };
-                sweep_tile(simd, tile, vectors, &mut Direct { factors: &factors, bias, put });
-            }
-            Cut::Run(vectors) => {
-                let run = vectors.len() * lanes;
-                let put = |m: usize, to: usize, result: S::f32s| {
-                    tile::store::<S>(&mut results[m * run + to..][..lanes], result);
-                };
-                sweep_tile(simd, tile, vectors, &mut Direct { factors: &factors, bias, put });
-                for (result, channel) in results.chunks_exact(run.max(1)).zip(channels.iter_mut()) {
-                    for row in band.rows.0..band.rows.1.min(rows) {
-                        let from = &result[(row - band.rows.0) * staged.row()..][..width];
-                        let to = channel[voxel(row) - place.voxels().start..].iter_mut().step_by(c.spread[2]);
-                        to.zip(from).for_each(|(to, from)| *to = *from);
+                let right = &sources[(plane - band.planes.0) * staged.plane()..];
+                let (segments, steps) = (segments.as_slice(), steps.as_slice());
+                match &cut {
+                    Cut::Rows(vectors) => {
+                        let at = voxel(band.rows.0);
+                        let mut block =
+                            Direct { weights, group, first, right, segments, steps, bias, rows: &mut *channels, at };
+                        sweep_tile(simd, tile, vectors, &mut block);
+                    }
+                    Cut::Run(vectors) => {
+                        let run = vectors.len() * lanes;
+                        for (t, channels) in channels.chunks_mut(tile).enumerate() {
+                            let (first, bias) = (first + t * tile, bias.map(|bias| &bias[t * tile..]));
+                            let mut runs: Vec<_> = results.chunks_exact_mut(run.max(1)).take(channels.len()).collect();
+                            let rows_of_block = &mut runs;
+                            let mut block = Direct {
+                                weights,
+                                group,
+                                first,
+                                right,
+                                segments,
+                                steps,
+                                bias,
+                                rows: rows_of_block,
+                                at: 0,
+                            };
+                            sweep_tile(simd, tile, vectors, &mut block);
+                            for (run, channel) in runs.iter().zip(channels) {
+                                for row in band.rows.0..band.rows.1.min(rows) {
+                                    let from = &run[(row - band.rows.0) * staged.row()..][..width];
+                                    let to = channel[voxel(row)..].iter_mut().step_by(c.spread[2]);
+                                    to.zip(from).for_each(|(to, from)| *to = *from);
+                                }
+                            }
+                        }
                     }
                 }
             }
@@ -190,19 +184,40 @@ fn sweep<S: Simd, V: Copy, const ROWS: usize, const N: usize>(simd: S, vectors: 
     }
 }
 
-/// Sums over all taps at once: each vector with its place among the staged sources and among the results, which `put` takes with the
-/// output channel and the place.
-struct Direct<'a, P> {
-    factors: &'a Factors<'a>,
+/// Sums over all taps at once: vectors of positions, each with its place among the staged sources and among the results. One tile of output
+/// channels after the other takes the same vectors, whose sources are in the first-level cache then.
+struct Direct<'a, 'b, 'c> {
+    weights: &'a PartWeights<'b>,
+    group: usize,
+    /// Output channel of the first row, within the group
+    first: usize,
+    right: &'a [f32],
+    segments: &'a [(usize, usize)],
+    steps: &'a [usize],
     bias: Option<&'a [f32]>,
-    put: P,
+    /// Results of each output channel
+    rows: &'a mut [&'c mut [f32]],
+    /// Where their first one lies in a row
+    at: usize,
 }
 
-impl<S: Simd, P: FnMut(usize, usize, S::f32s)> Block<S, (usize, usize)> for Direct<'_, P> {
+impl<S: Simd> Block<S, (usize, usize)> for Direct<'_, '_, '_> {
     #[inline(always)]
     fn compute<const ROWS: usize, const N: usize>(&mut self, simd: S, vectors: [(usize, usize); N]) {
-        let bias = |m: usize| self.bias.map_or(0.0, |bias| bias[m.min(bias.len() - 1)]);
+        let Self { weights, group, first, right, segments, steps, bias, rows, at } = self;
         let columns = vectors.map(|(from, _)| from);
-        tile::tile::<S, ROWS, N>(simd, self.factors, columns, bias, |m, n, sum| (self.put)(m, vectors[n].1, sum));
+        for (t, rows) in rows.chunks_mut(ROWS).enumerate() {
+            let left = Left { values: weights.of(*group, *first + t * ROWS), rows: rows.len(), row: weights.sink };
+            let mut start = [0.0; ROWS];
+            if let Some(bias) = bias {
+                start[..rows.len()].copy_from_slice(&bias[t * ROWS..][..rows.len()]);
+            }
+            let sums = tile::tile::<S, ROWS, N>(simd, &Factors { left, right, segments, steps }, columns, start);
+            for (row, sums) in rows.iter_mut().zip(sums) {
+                for n in 0..N {
+                    tile::store::<S>(&mut row[*at + vectors[n].1..][..S::F32_LANES], sums[n]);
+                }
+            }
+        }
     }
 }

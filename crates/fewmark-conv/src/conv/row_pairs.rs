@@ -250,35 +250,33 @@ impl<S: Simd> Block<S, usize> for PairBlock<'_, '_, '_> {
     #[inline(always)]
     fn compute<const ROWS: usize, const N: usize>(&mut self, simd: S, columns: [usize; N]) {
         let Self { products: [p0, p1, p2, p3], bias, channels, first, second } = self;
-        let bias = |m: usize| bias.map_or(0.0, |bias| bias[m.min(bias.len() - 1)]);
-        let none = [[simd.splat_f32s(0.0); N]; ROWS];
-        let (mut sum, mut difference) = (none, none);
-        tile::tile::<S, ROWS, N>(simd, p1, columns, bias, |m, n, m1| sum[m][n] = m1);
-        tile::tile::<S, ROWS, N>(
-            simd,
-            p2,
-            columns,
-            |_| 0.0,
-            |m, n, m2| {
-                difference[m][n] = simd.sub_f32s(sum[m][n], m2);
-                sum[m][n] = simd.add_f32s(sum[m][n], m2);
-            },
-        );
-        let mut put = |m: usize, at: usize, y: S::f32s| tile::store::<S>(&mut channels[m][at..][..S::F32_LANES], y);
-        tile::tile::<S, ROWS, N>(
-            simd,
-            p0,
-            columns,
-            |_| 0.0,
-            |m, n, m0| put(m, *first + columns[n], simd.add_f32s(sum[m][n], m0)),
-        );
+        let mut start = [0.0; ROWS];
+        if let Some(bias) = bias {
+            start[..channels.len()].copy_from_slice(&bias[..channels.len()]);
+        }
+        let mut sum = tile::tile::<S, ROWS, N>(simd, p1, columns, start);
+        let mut difference = sum;
+        let m2 = tile::tile::<S, ROWS, N>(simd, p2, columns, [0.0; ROWS]);
+        for m in 0..ROWS {
+            for n in 0..N {
+                difference[m][n] = simd.sub_f32s(sum[m][n], m2[m][n]);
+                sum[m][n] = simd.add_f32s(sum[m][n], m2[m][n]);
+            }
+        }
+        let m0 = tile::tile::<S, ROWS, N>(simd, p0, columns, [0.0; ROWS]);
+        for (m, channel) in channels.iter_mut().enumerate() {
+            for n in 0..N {
+                let to = &mut channel[*first + columns[n]..][..S::F32_LANES];
+                tile::store::<S>(to, simd.add_f32s(sum[m][n], m0[m][n]));
+            }
+        }
         let Some(second) = *second else { return };
-        tile::tile::<S, ROWS, N>(
-            simd,
-            p3,
-            columns,
-            |_| 0.0,
-            |m, n, m3| put(m, second + columns[n], simd.sub_f32s(difference[m][n], m3)),
-        );
+        let m3 = tile::tile::<S, ROWS, N>(simd, p3, columns, [0.0; ROWS]);
+        for (m, channel) in channels.iter_mut().enumerate() {
+            for n in 0..N {
+                let to = &mut channel[second + columns[n]..][..S::F32_LANES];
+                tile::store::<S>(to, simd.sub_f32s(difference[m][n], m3[m][n]));
+            }
+        }
     }
 }

@@ -40,34 +40,47 @@ pub(crate) fn store<S: Simd>(samples: &mut [f32], vector: S::f32s) {
     S::as_mut_simd_f32s(samples).0[0] = vector;
 }
 
-/// Computes `ROWS` rows of `N` vectors, the sums of row `m` starting from `start(m)`, and hands row `m`, vector `n` to `put`.
+/// Computes `ROWS` rows of `N` vectors, the sums of row `m` starting from `start[m]`. Those of rows beyond the left ones are to be left alone.
+// Plain loops: a closure would be compiled apart, without the vector instructions of the caller.
 #[inline(always)]
 pub(crate) fn tile<S: Simd, const ROWS: usize, const N: usize>(
     simd: S,
     factors: &Factors<'_>,
     columns: [usize; N],
-    start: impl Fn(usize) -> f32,
-    mut put: impl FnMut(usize, usize, S::f32s),
-) {
+    start: [f32; ROWS],
+) -> [[S::f32s; N]; ROWS] {
     let Factors { left, right, segments, steps } = *factors;
-    let mut sums: [[S::f32s; N]; ROWS] = std::array::from_fn(|m| [simd.splat_f32s(start(m)); N]);
+    let mut sums = [[simd.splat_f32s(0.0); N]; ROWS];
+    for m in 0..ROWS {
+        sums[m] = [simd.splat_f32s(start[m]); N];
+    }
+    let mut furthest = 0;
+    for column in columns {
+        furthest = furthest.max(column);
+    }
     for &(in_left, in_right) in segments {
-        let lefts: [&[f32]; ROWS] =
-            std::array::from_fn(|m| &left.values[m.min(left.rows - 1) * left.row + in_left..][..steps.len()]);
-        let rights: [&[f32]; N] = columns.map(|column| &right[in_right + column..]);
+        let mut lefts: [&[f32]; ROWS] = [&[]; ROWS];
+        for m in 0..ROWS {
+            lefts[m] = &left.values[m.min(left.rows - 1) * left.row + in_left..][..steps.len()];
+        }
+        // Of one length, so that one check of a step's bounds serves all columns.
+        let len = right.len() - in_right - furthest;
+        let mut rights: [&[f32]; N] = [&[]; N];
+        for n in 0..N {
+            rights[n] = &right[in_right + columns[n]..][..len];
+        }
         for (k, &step) in steps.iter().enumerate() {
-            let right: [S::f32s; N] = std::array::from_fn(|n| load::<S>(&rights[n][step..][..S::F32_LANES]));
+            let mut vectors = [simd.splat_f32s(0.0); N];
+            for n in 0..N {
+                vectors[n] = load::<S>(&rights[n][step..][..S::F32_LANES]);
+            }
             for m in 0..ROWS {
                 let left = simd.splat_f32s(lefts[m][k]);
                 for n in 0..N {
-                    sums[m][n] = simd.mul_add_e_f32s(left, right[n], sums[m][n]);
+                    sums[m][n] = simd.mul_add_e_f32s(left, vectors[n], sums[m][n]);
                 }
             }
         }
     }
-    for (m, row) in sums.into_iter().enumerate().take(left.rows) {
-        for (n, sum) in row.into_iter().enumerate() {
-            put(m, n, sum);
-        }
-    }
+    sums
 }

@@ -319,15 +319,12 @@ fn add<S: Simd, const ROWS: usize, const N: usize>(
     sums: &mut [f32],
 ) {
     let lanes = S::F32_LANES;
-    tile::tile::<S, ROWS, N>(
-        simd,
-        factors,
-        columns,
-        |_| 0.0,
-        |m, n, sum| {
+    let added = tile::tile::<S, ROWS, N>(simd, factors, columns, [0.0; ROWS]);
+    for (m, added) in added.iter().enumerate().take(factors.left.rows) {
+        for n in 0..N {
             let to = &mut sums[m * row_len + n * lanes..][..lanes];
             let before = tile::load::<S>(to);
-            tile::store::<S>(to, simd.add_f32s(before, sum));
-        },
-    );
+            tile::store::<S>(to, simd.add_f32s(before, added[n]));
+        }
+    }
 }
