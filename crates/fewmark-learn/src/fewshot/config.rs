@@ -224,8 +224,9 @@ impl FewShotConfig {
         if !(0.25..=8.0).contains(&enlargement) {
             return failed("inference.enlargement", enlargement.to_string(), "a factor from 0.25 to 8");
         }
-        let InferenceConfig { margin, prior, blur, reach, context, window, offset, smoothing, edges, .. } =
-            self.inference;
+        let InferenceConfig {
+            margin, prior, blur, reach, context, window, appearance, offset, smoothing, edges, ..
+        } = self.inference;
         if reach > 1.0 {
             return failed("inference.reach", reach.to_string(), "no more than 1, the side of a slice");
         }
@@ -239,6 +240,7 @@ impl FewShotConfig {
             ("inference.reach", reach),
             ("inference.context", context),
             ("inference.window", window),
+            ("inference.appearance", appearance),
             ("inference.smoothing", smoothing),
             ("inference.edges", edges),
         ] {

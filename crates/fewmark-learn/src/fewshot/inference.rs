@@ -7,6 +7,7 @@ use fewmark_image::{Image, LabelMap};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::appearance::Appearance;
 use super::place::{moved, shifts};
 use super::predictor::{Encoded, Predictor, SlicePrototypes};
 use super::support::Support;
@@ -41,6 +42,10 @@ pub struct InferenceConfig {
     pub context: f64,
     /// Standard deviation of the Gaussian that weighs what surrounds an object, in sides of the square.
     pub window: f64,
+    /// Weight of how bright an object is in the support beside what lies around it, told for each pixel near its place. Chosen like `context`
+    /// (mean Dice x 100 of two folds of cardiac MRI and one of abdominal MRI: 62.9 and 78.9 without, 65.1 and 79.8 with 1; scans of which nothing
+    /// is known 58.1 and 76.5, 61.7 and 76.9; with brightness of the whole scan's scale 63.6 and 78.3).
+    pub appearance: f64,
     /// Added to the logarithm of the odds of an object in each feature: the score of the background, which has many more prototypes, is larger by
     /// chance.
     pub offset: f64,
@@ -65,6 +70,7 @@ impl Default for InferenceConfig {
             reach: 0.15,
             context: 20.0,
             window: 0.06,
+            appearance: 1.0,
             offset: 0.5,
             smoothing: 0.09,
             edges: 0.06,
@@ -80,6 +86,7 @@ impl InferenceConfig {
             enlargement: 1.0,
             neighbours: 1,
             prior: 0.0,
+            appearance: 0.0,
             offset: 0.0,
             smoothing: 0.0,
             largest: false,
@@ -94,6 +101,30 @@ const SMOOTHING_OF_THICKNESS: f64 = 1.25;
 
 /// Least and largest probability of an object by its place.
 const PRIOR: [f32; 2] = [0.01, 0.99];
+
+/// What speaks for an object in the features of a slice.
+#[derive(Clone, Debug)]
+struct Evidence {
+    /// The logarithm of its odds by features and place
+    odds: Vec<f32>,
+    /// How likely it is by its place alone
+    place: Vec<f32>,
+}
+
+impl Evidence {
+    /// The mean of what several supports say.
+    fn mean(all: Vec<Self>) -> Option<Self> {
+        let count = all.len() as f32;
+        let mut all = all.into_iter();
+        let Self { mut odds, mut place } = all.next()?;
+        for other in all {
+            odds.iter_mut().zip(other.odds).for_each(|(sum, x)| *sum += x);
+            place.iter_mut().zip(other.place).for_each(|(sum, x)| *sum += x);
+        }
+        odds.iter_mut().chain(&mut place).for_each(|sum| *sum /= count);
+        Some(Self { odds, place })
+    }
+}
 
 /// The answer for one scan.
 #[derive(Clone, Debug)]
@@ -180,17 +211,11 @@ impl Predictor {
     /// # Panics
     /// Where there are not as many places as slices.
     pub fn find(&self, scan: &Encoded, code: u16, shown: &[(&Support, Vec<Option<f64>>)]) -> Result<Found, Error> {
-        let mut sums: Vec<Option<(Vec<f32>, f32)>> = vec![None; scan.depth()];
+        let mut found: Vec<Vec<Evidence>> = vec![Vec::new(); scan.depth()];
         for (support, at) in shown {
             assert_eq!(at.len(), scan.depth(), "a place for each slice");
-            for (z, odds) in self.odds(scan, support, code, at) {
-                match &mut sums[z] {
-                    None => sums[z] = Some((odds, 1.0)),
-                    Some((sum, count)) => {
-                        sum.iter_mut().zip(odds).for_each(|(sum, odds)| *sum += odds);
-                        *count += 1.0;
-                    }
-                }
+            for (z, evidence) in self.evidence(scan, support, code, at) {
+                found[z].push(evidence);
             }
         }
         let thickest = SMOOTHING_OF_THICKNESS
@@ -198,10 +223,22 @@ impl Predictor {
                 .iter()
                 .filter_map(|(support, _)| support.thickness.get(&code))
                 .fold(f64::INFINITY, |least, &t| least.min(t));
-        let smoothing = self.config().inference.smoothing.min(thickest);
-        let slices = sums.into_par_iter().enumerate().map(|(z, sum)| {
-            let Some((sum, count)) = sum else { return Ok(None) };
-            let odds = scan.enlarged(&sum.iter().map(|sum| sum / count).collect::<Vec<_>>());
+        let InferenceConfig { neighbours, window, appearance, smoothing, .. } = self.config().inference;
+        let smoothing = smoothing.min(thickest);
+        let slices = found.into_par_iter().enumerate().map(|(z, evidence)| {
+            let Some(Evidence { odds, place }) = Evidence::mean(evidence) else { return Ok(None) };
+            let mut odds = scan.enlarged(&odds);
+            if appearance > 0.0 {
+                let shown = shown.iter().filter_map(|(support, at)| Some((support, at[z]?)));
+                let near = shown.flat_map(|(support, at)| support.nearest(code, at).take(neighbours.max(1)));
+                let seen = Appearance::mean(near.map(|shown| &shown.appearance));
+                let place = scan.enlarged(&place);
+                if let Some(around) = scan.around(z, &place, window)? {
+                    for ((odds, &sample), place) in odds.iter_mut().zip(scan.slice(z)).zip(place) {
+                        *odds += appearance as f32 * (2.0 * place).min(1.0) * seen.odds(sample, around);
+                    }
+                }
+            }
             let outline = scan.outlined(z, &odds, smoothing)?;
             Ok(Some((odds, outline)))
         });
@@ -215,9 +252,9 @@ impl Predictor {
         Ok(found)
     }
 
-    /// The logarithm of the odds of an object in the features of the slices that have a place in a support.
-    fn odds(&self, scan: &Encoded, support: &Support, code: u16, at: &[Option<f64>]) -> Vec<(usize, Vec<f32>)> {
-        let InferenceConfig { neighbours, prior, offset, .. } = self.config().inference;
+    /// What speaks for an object in the slices that have a place in a support.
+    fn evidence(&self, scan: &Encoded, support: &Support, code: u16, at: &[Option<f64>]) -> Vec<(usize, Evidence)> {
+        let InferenceConfig { neighbours, prior, appearance, offset, .. } = self.config().inference;
         if support.showing(code).is_empty() {
             return Vec::new();
         }
@@ -228,15 +265,17 @@ impl Predictor {
             self.feature_odds(scan, z, &self.joined(&near))
         };
         let mut odds: Vec<Vec<f32>> = placed.iter().map(by_features).collect();
-        if prior > 0.0 {
-            let places = self.places(scan, support, code, &placed, &odds);
-            for (odds, place) in odds.iter_mut().flatten().zip(places.into_iter().flatten()) {
-                let place = place.clamp(PRIOR[0], PRIOR[1]);
-                *odds += prior as f32 * (place / (1.0 - place)).ln();
-            }
+        let places = if prior + appearance > 0.0 {
+            self.places(scan, support, code, &placed, &odds)
+        } else {
+            odds.iter().map(|odds| vec![0.0; odds.len()]).collect()
+        };
+        for (odds, place) in odds.iter_mut().flatten().zip(places.iter().flatten()) {
+            let place = place.clamp(PRIOR[0], PRIOR[1]);
+            *odds += prior as f32 * (place / (1.0 - place)).ln() + offset as f32;
         }
-        odds.iter_mut().flatten().for_each(|odds| *odds += offset as f32);
-        placed.into_iter().map(|(z, _)| z).zip(odds).collect()
+        let found = odds.into_iter().zip(places).map(|(odds, place)| Evidence { odds, place });
+        placed.into_iter().map(|(z, _)| z).zip(found).collect()
     }
 
     /// The place of an object in some slices of a scan, which lie somewhere in a support: moved to where the odds of its features and what

@@ -9,6 +9,7 @@ use fewmark_image::Image;
 use serde::{Deserialize, Serialize};
 
 use super::alignment::Stack;
+use super::appearance::{Appearance, LEVELS};
 use super::config::FewShotConfig;
 use super::inference::Prediction;
 use super::place::Body;
@@ -48,8 +49,9 @@ struct SupportDescription {
     slices: Vec<Vec<u16>>,
 }
 
-/// Names of the tensors of an object in a slice: prototypes of everything else and of the object, its place, and what surrounds it.
-const OF_OBJECT: [&str; 5] = ["background", "object", "place", "window", "surroundings"];
+/// Names of the tensors of an object in a slice: prototypes of everything else and of the object, its place, what surrounds it, and how
+/// bright it is.
+const OF_OBJECT: [&str; 6] = ["background", "object", "place", "window", "surroundings", "appearance"];
 
 impl Known {
     /// An encoder and labelled scans.
@@ -102,11 +104,13 @@ impl Known {
             let shape = vec![descriptors.len(), descriptors.first().map_or(0, Vec::len)];
             tensors.insert(format!("support.{i}.stack"), Stored::F32 { shape, samples: descriptors.concat() });
             for (z, shown) in support.slices.iter().enumerate() {
-                for (code, Shown { prototypes, place, surroundings: Surroundings { weights, features } }) in shown {
+                for (code, Shown { prototypes, place, surroundings, appearance }) in shown {
                     let [background, object] = prototypes.tensors().clone().map(stored);
-                    let [place, window, surroundings] = [place, weights, features]
+                    let Surroundings { weights, features } = surroundings;
+                    let [place, window, surroundings, appearance] = [place, weights, features, &appearance.0]
                         .map(|numbers| Stored::F32 { shape: vec![numbers.len()], samples: numbers.clone() });
-                    for (what, tensor) in OF_OBJECT.into_iter().zip([background, object, place, window, surroundings]) {
+                    let parts = [background, object, place, window, surroundings, appearance];
+                    for (what, tensor) in OF_OBJECT.into_iter().zip(parts) {
                         tensors.insert(name(i, z, *code, what), tensor);
                     }
                 }
@@ -162,10 +166,11 @@ impl Known {
                     let place = numbers(OF_OBJECT[2])?;
                     let surroundings =
                         Surroundings { weights: numbers(OF_OBJECT[3])?, features: numbers(OF_OBJECT[4])? };
-                    if place.len() != count || !surroundings.fit(count, channels) {
+                    let appearance = Appearance(numbers(OF_OBJECT[5])?);
+                    if place.len() != count || !surroundings.fit(count, channels) || appearance.0.len() != LEVELS {
                         return None;
                     }
-                    shown.insert(code, Shown { prototypes, place, surroundings });
+                    shown.insert(code, Shown { prototypes, place, surroundings, appearance });
                 }
                 slices.push(shown);
             }

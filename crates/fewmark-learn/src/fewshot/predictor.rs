@@ -4,11 +4,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use fewmark_classical::edge::gaussian;
 use fewmark_grid::Grid;
 use fewmark_image::{Geometry, Image, LabelMap};
 use fewmark_nets::{Encoder, FeatureMask, Prototypes};
 
 use super::alignment::Stack;
+use super::appearance::{Appearance, Around};
 use super::config::FewShotConfig;
 use super::frame::{Frame, resize};
 use super::outline;
@@ -48,6 +50,8 @@ pub struct Encoded {
     frame: Frame,
     geometry: Geometry,
     body: Body,
+    /// From 0 to 1
+    samples: Vec<f32>,
     /// Weights of outlines in each voxel
     edges: Vec<f32>,
 }
@@ -101,6 +105,26 @@ impl Encoded {
     /// Values of features on the pixels of a slice, row by row.
     pub(super) fn enlarged(&self, values: &[f32]) -> Vec<f32> {
         self.frame.take(&resize(values, self.size(), [self.frame.side(); 2]))
+    }
+
+    /// The samples of a slice, from 0 to 1.
+    pub(super) fn slice(&self, z: usize) -> &[f32] {
+        let area = self.samples.len() / self.depth();
+        &self.samples[z * area..(z + 1) * area]
+    }
+
+    /// How bright a label is in a slice beside what lies around it.
+    pub(super) fn appearance(&self, labels: &LabelMap, z: usize, label: u16, window: f64) -> Result<Appearance, Error> {
+        let (grid, side) = pixels(&self.geometry);
+        let labels = &labels.labels()[z * grid.len()..(z + 1) * grid.len()];
+        let object: Vec<bool> = labels.iter().map(|&l| l == label).collect();
+        Appearance::of(self.slice(z), &object, &grid, window * side)
+    }
+
+    /// What a slice is like around an object that lies at a place, on pixels.
+    pub(super) fn around(&self, z: usize, place: &[f32], window: f64) -> Result<Option<Around>, Error> {
+        let (grid, side) = pixels(&self.geometry);
+        Ok(Around::of(self.slice(z), &gaussian(place, &grid, window * side)?))
     }
 
     /// Where an object lies on the pixels of a slice, by the logarithm of its odds there.
@@ -231,7 +255,7 @@ impl Predictor {
         let samples = samples_in_unit(image, &self.config)?;
         let of_slice = |slice: &[f32]| outline::edges(slice, &grid, longer, &self.config.inference);
         let edges = samples.chunks_exact(grid.len()).map(of_slice).collect::<Result<Vec<_>, Error>>()?.concat();
-        Ok(Encoded { features, frame, geometry, body, edges })
+        Ok(Encoded { features, frame, geometry, body, samples, edges })
     }
 
     /// A slice of a scan with the label that is looked for.

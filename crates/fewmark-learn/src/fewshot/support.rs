@@ -6,6 +6,7 @@ use fewmark_image::{Geometry, LabelMap};
 use fewmark_nets::FeatureMask;
 
 use super::alignment::Stack;
+use super::appearance::Appearance;
 use super::config::FewShotConfig;
 use super::inference::InferenceConfig;
 use super::place::{Body, blurred};
@@ -34,6 +35,7 @@ pub(super) struct Shown {
     /// The blurred mask on the grid of the features
     pub(super) place: Vec<f32>,
     pub(super) surroundings: Surroundings,
+    pub(super) appearance: Appearance,
 }
 
 impl Support {
@@ -58,7 +60,9 @@ impl Support {
             for (z, shot) in shots {
                 let place = blurred(shot.mask(), blur);
                 let surroundings = Surroundings::of(&scan.unit_features(z), shot.mask(), window);
-                support.slices[z].insert(code, Shown { prototypes: predictor.prototypes(&shot), place, surroundings });
+                let appearance = scan.appearance(labels, z, code, window)?;
+                let prototypes = predictor.prototypes(&shot);
+                support.slices[z].insert(code, Shown { prototypes, place, surroundings, appearance });
             }
             support.thickness.insert(code, thickness);
         }
