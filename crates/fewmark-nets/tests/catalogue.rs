@@ -111,6 +111,7 @@ fn architectures_are_written_in_full_and_read_in_part() {
         let read = serde_json::from_value::<Architecture>(name_alone).unwrap().with_channels(in_channels, classes);
         // What a file leaves out is what networks had before it could be named.
         let expected = match &architecture {
+            Architecture::MsNet2d(_) => Architecture::MsNet2d(MsNetConfig::new(in_channels, classes)),
             Architecture::MsNet3d(_) => Architecture::MsNet3d(MsNetConfig::new(in_channels, classes)),
             other => other.clone(),
         };

@@ -1,7 +1,7 @@
 //! Everything that decides a training, with its source.
 
 use fewmark_image::Scaling;
-use fewmark_nets::Architecture;
+use fewmark_nets::{Architecture, MsNetConfig};
 use serde::{Deserialize, Serialize};
 
 use super::Augmentation;
@@ -90,9 +90,15 @@ impl SupervisedConfig {
         }
     }
 
-    /// The settings of the paper; what it does not name is ours: 4000 iterations, 4 images a step in 2-D and 1 in 3-D, and the network as it
-    /// is, with standardised features in 3-D.
+    /// The settings of the paper; what it does not name is ours: 4000 iterations, 4 images a step in 2-D and 1 in 3-D, and standardised
+    /// features in MSNet for volumes, which does not learn without them.
     pub fn paper(network: Architecture) -> Self {
+        let network = match network {
+            Architecture::MsNet2d(config) => {
+                Architecture::MsNet2d(MsNetConfig { standardise: false, softmax_groups: 1, ..config })
+            }
+            other => other,
+        };
         let recommended = Self::new(network);
         Self {
             foreground: 0.0,

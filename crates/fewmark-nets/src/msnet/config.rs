@@ -107,6 +107,13 @@ impl MsNetConfig {
         Self { in_channels, classes, ..Self::default() }
     }
 
+    /// What we recommend for images: `standardise`, and four softmax groups. Trained for 300 steps on 10 white blood cell images, on two splits
+    /// of images that are in no reported test, the network had a mean IoU of 0.811 and 0.850 with the defaults, 0.869 with `standardise` (the
+    /// first split), 0.887 and 0.896 with both, 0.880 with eight groups (the first split); a U-Net of base width 16 had 0.821 and 0.856.
+    pub fn images(in_channels: usize, classes: usize) -> Self {
+        Self { standardise: true, softmax_groups: 4, ..Self::new(in_channels, classes) }
+    }
+
     /// What we recommend for volumes: `standardise`, and 4 for `eps`. With the defaults `u` grew a hundredfold within 20 steps of a training
     /// on volumes of which a twentieth is foreground, and all was background from then on; a higher `eps` alone, a shorter step, a
     /// standardised `f` and a lower learning rate did not help.
