@@ -20,8 +20,9 @@ use fewmark::registry::parse_setting;
 use fewmark::training;
 use fewmark_paper::cases::data_folder;
 use fewmark_paper::labelled::{DATA_SETS, DataSet};
-use fewmark_paper::results::{Provenance, Spread, append_row, markdown_table, read_rows};
-use fewmark_paper::supervised::{LabelRow, Row, trained};
+use fewmark_paper::results::{Provenance, append_row, read_rows};
+use fewmark_paper::supervised::{Row, trained};
+use fewmark_paper::supervised_table::tables;
 
 /// Networks allocate large tensors again and again; this allocator keeps their pages.
 #[global_allocator]
@@ -134,7 +135,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     if !plan.development {
-        let text = format!("# MSNet and its peers: {}\n\n{}\n\n{}", plan.data.key, plan.data.source, table(&rows));
+        let text = format!("# MSNet and its peers: {}\n\n{}\n\n{}", plan.data.key, plan.data.source, tables(&rows));
         fewmark::image::write_atomically(path.with_extension("md"), text.as_bytes())?;
     }
     Ok(())
@@ -155,37 +156,4 @@ fn line(row: &Row) -> String {
         row.seconds,
         row.recipe
     )
-}
-
-/// Means and standard deviations over the splits, a line for each network, recipe and number of training cases.
-fn table(rows: &[Row]) -> String {
-    let mut lines: Vec<(usize, &str, &str, u64)> =
-        rows.iter().map(|row| (row.cases, row.network.as_str(), row.recipe.as_str(), row.iterations)).collect();
-    lines.sort_unstable();
-    lines.dedup();
-    let cells = |&(cases, network, recipe, iterations): &(usize, &str, &str, u64)| {
-        let of: Vec<&Row> = rows
-            .iter()
-            .filter(|row| (row.cases, row.iterations) == (cases, iterations))
-            .filter(|row| row.network == network && row.recipe == recipe)
-            .collect();
-        let spread = |score: fn(&LabelRow) -> f64| {
-            Spread::of(&of.iter().map(|row| row.mean(score)).collect::<Vec<_>>()).to_string()
-        };
-        let seconds = of.iter().map(|row| row.seconds).sum::<f64>() / of.len() as f64;
-        vec![
-            cases.to_string(),
-            network.to_owned(),
-            recipe.to_owned(),
-            of.len().to_string(),
-            iterations.to_string(),
-            spread(|l| l.accuracy),
-            spread(|l| l.iou),
-            spread(|l| l.dice),
-            spread(|l| l.assd),
-            format!("{:.1}", seconds / 60.0),
-        ]
-    };
-    let head = ["S", "network", "recipe", "splits", "iterations", "Acc", "mIoU", "Dice", "ASD", "minutes"];
-    markdown_table(&head, &lines.iter().map(cells).collect::<Vec<_>>())
 }
