@@ -60,8 +60,8 @@ pub(crate) fn tile<S: Simd, const ROWS: usize, const N: usize>(
     }
     for &(in_left, in_right) in segments {
         let mut lefts: [&[f32]; ROWS] = [&[]; ROWS];
-        for m in 0..ROWS {
-            lefts[m] = &left.values[m.min(left.rows - 1) * left.row + in_left..][..steps.len()];
+        for (m, of_row) in lefts.iter_mut().enumerate() {
+            *of_row = &left.values[m.min(left.rows - 1) * left.row + in_left..][..steps.len()];
         }
         // Of one length, so that one check of a step's bounds serves all columns.
         let len = right.len() - in_right - furthest;

@@ -248,6 +248,17 @@ fn a_model_that_was_shown_something_needs_nothing_else() {
     assert!(a.labels == b.labels && a.probability.samples() == b.probability.samples());
     // It is no model of the other kinds.
     assert!(Predictor::load(model::read(&path).unwrap(), Device::flex()).is_err());
+    // Without any part of what it was shown it is refused.
+    let whole = std::fs::read(&path).unwrap();
+    for part in ["background", "object", "place", "window", "surroundings", "appearance"] {
+        let (name, broken) = (format!("label.1.{part}\""), path.with_file_name(format!("{part}.safetensors")));
+        let at = whole.windows(name.len()).position(|bytes| bytes == name.as_bytes()).expect("the part's name");
+        let mut bytes = whole.clone();
+        bytes[at] = b'L';
+        std::fs::write(&broken, bytes).unwrap();
+        let told = Known::load(model::read(&broken).unwrap(), Device::flex()).unwrap_err().to_string();
+        assert!(told.contains("lacks a part of a support"), "{part}: {told}");
+    }
 }
 
 #[test]
