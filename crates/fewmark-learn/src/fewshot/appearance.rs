@@ -106,8 +106,9 @@ mod tests {
     fn what_is_as_bright_as_the_object_speaks_for_it() {
         let (samples, object, grid) = slice(0.8, 0.3);
         let appearance = Appearance::of(&samples, &object, &grid, 4.0).unwrap();
-        let weights: Vec<f32> = object.iter().map(|&inside| if inside { 1.0 } else { 0.2 }).collect();
-        let around = Around::of(&samples, &weights).unwrap();
+        // Its place is known but for a pixel.
+        let place: Vec<f32> = (0..object.len()).map(|i| f32::from(u8::from(i > 0 && object[i - 1]))).collect();
+        let around = Around::of(&samples, &gaussian(&place, &grid, 4.0).unwrap()).unwrap();
         for (sample, inside) in samples.iter().zip(&object) {
             let odds = appearance.odds(*sample, around);
             assert!(if *inside { odds > 1.0 } else { odds < -1.0 }, "{odds} for {sample}");
