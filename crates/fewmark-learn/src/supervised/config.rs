@@ -165,3 +165,20 @@ impl SupervisedConfig {
         self.network.rank() - 2
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_paper_s_network_for_images_is_as_the_paper_has_it() {
+        let network = |name| Architecture::find(name, 3, 3).unwrap();
+        let [own, paper] = [SupervisedConfig::new, SupervisedConfig::paper].map(|of| of(network("msnet-2d")).network);
+        assert_eq!(own, Architecture::MsNet2d(MsNetConfig::images(3, 3)));
+        assert_eq!(paper, Architecture::MsNet2d(MsNetConfig::new(3, 3)));
+        // The others are the same in both.
+        for name in ["msnet-3d", "unet"] {
+            assert_eq!(SupervisedConfig::paper(network(name)).network, SupervisedConfig::new(network(name)).network);
+        }
+    }
+}
