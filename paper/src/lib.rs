@@ -6,7 +6,6 @@ pub mod fewshot;
 pub mod labelled;
 pub mod learned;
 pub mod pictures;
-pub mod published;
 pub mod results;
 pub mod selective;
 pub mod supervised;

@@ -1,6 +1,6 @@
 //! The tables of trained networks: scores over splits beside the paper's, and what sets two networks apart on the same splits.
 
-use crate::published::PUBLISHED;
+use crate::labelled::DataSet;
 use crate::results::{Difference, Spread, markdown_table};
 use crate::supervised::{LabelRow, Row};
 
@@ -34,11 +34,11 @@ impl<'a> Line<'a> {
 }
 
 /// All tables of a data set, in Markdown.
-pub fn tables(rows: &[Row]) -> String {
+pub fn tables(rows: &[Row], data: &DataSet) -> String {
     let mut lines: Vec<Line<'_>> = rows.iter().map(Line::of).collect();
     lines.sort_unstable();
     lines.dedup();
-    let mut text = scores(rows, &lines);
+    let mut text = scores(rows, &lines, data);
     let pairs = differences(rows, &lines);
     if !pairs.is_empty() {
         let head = ["S", "recipe", "iterations", "network", "against", "splits", "mIoU", "Dice"];
@@ -50,7 +50,7 @@ pub fn tables(rows: &[Row]) -> String {
 }
 
 /// Means and standard deviations over the splits, a line for each network, recipe and number of training cases.
-fn scores(rows: &[Row], lines: &[Line<'_>]) -> String {
+fn scores(rows: &[Row], lines: &[Line<'_>], data: &DataSet) -> String {
     let cells = |&line: &Line<'_>| {
         let of: Vec<&Row> = line.rows(rows).collect();
         let spread = |score: fn(&LabelRow) -> f64| {
@@ -58,10 +58,8 @@ fn scores(rows: &[Row], lines: &[Line<'_>]) -> String {
         };
         let seconds = of.iter().map(|row| row.seconds).sum::<f64>() / of.len() as f64;
         let (network, recipe) = line.named();
-        let published = PUBLISHED
-            .iter()
-            .find(|p| (p.data, p.cases, p.network) == (of[0].data.as_str(), line.cases, network.as_str()))
-            .map_or("-".into(), |p| p.scores.map(|score| format!("{score:.4}")).join(", "));
+        let printed = data.paper.iter().find(|(cases, of, _)| (*cases, *of) == (line.cases, network.as_str()));
+        let published = printed.map_or("-".into(), |(.., scores)| scores.map(|score| format!("{score:.4}")).join(", "));
         vec![
             line.cases.to_string(),
             network,
@@ -124,6 +122,7 @@ fn differences(rows: &[Row], lines: &[Line<'_>]) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::labelled::WBC;
 
     fn row(network: &str, recipe: &str, split: u64, iou: f64) -> Row {
         let label =
@@ -151,7 +150,7 @@ mod tests {
             row("unet", "recommended network.base_width=16", 0, 0.78),
             row("unet", "recommended network.base_width=16", 2, 0.50),
         ];
-        let text = tables(&rows);
+        let text = tables(&rows, &WBC);
         let has = |cells: &str| assert!(text.contains(cells), "{cells} is missing:\n{text}");
         has("| 10 | msnet-2d | recommended | 2 | 600 | 0.9000 (0.0000) | 0.8500 (0.0500) |");
         has("| 0.9509, 0.8188, 0.8850, 0.7974 |");

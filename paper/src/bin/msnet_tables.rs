@@ -135,7 +135,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     if !plan.development {
-        let text = format!("# MSNet and its peers: {}\n\n{}\n\n{}", plan.data.key, plan.data.source, tables(&rows));
+        let text =
+            format!("# MSNet and its peers: {}\n\n{}\n\n{}", plan.data.key, plan.data.source, tables(&rows, plan.data));
         fewmark::image::write_atomically(path.with_extension("md"), text.as_bytes())?;
     }
     Ok(())

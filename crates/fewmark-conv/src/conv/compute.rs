@@ -98,47 +98,36 @@ impl WithSimd for Compute<'_, '_, '_> {
         for weights in parts {
             let part = weights.part;
             let (segments, steps) = weights.offsets(&staged, c.sources);
+            let (segments, steps) = (segments.as_slice(), steps.as_slice());
             let cut = place.cut(part);
             let [planes, rows, width] = c.part_positions(part);
             let [z, y, x] = part.residue;
             for plane in band.planes.0..band.planes.1.min(planes) {
+                let right = &sources[(plane - band.planes.0) * staged.plane()..];
                 let voxel = |row: usize| {
                     ((plane * c.spread[0] + z) * c.sink[1] + row * c.spread[1] + y) * c.sink[2] + x - start
                 };
-                let right = &sources[(plane - band.planes.0) * staged.plane()..];
-                let (segments, steps) = (segments.as_slice(), steps.as_slice());
-                match &cut {
+                let vectors = match &cut {
                     Cut::Rows(vectors) => {
-                        let at = voxel(band.rows.0);
-                        let mut block =
-                            Direct { weights, group, first, right, segments, steps, bias, rows: &mut *channels, at };
+                        let (rows, at) = (&mut *channels, voxel(band.rows.0));
+                        let mut block = Direct { weights, group, first, right, segments, steps, bias, rows, at };
                         sweep_tile(simd, tile, vectors, &mut block);
+                        continue;
                     }
-                    Cut::Run(vectors) => {
-                        let run = vectors.len() * lanes;
-                        for (t, channels) in channels.chunks_mut(tile).enumerate() {
-                            let (first, bias) = (first + t * tile, bias.map(|bias| &bias[t * tile..]));
-                            let mut runs: Vec<_> = results.chunks_exact_mut(run.max(1)).take(channels.len()).collect();
-                            let rows_of_block = &mut runs;
-                            let mut block = Direct {
-                                weights,
-                                group,
-                                first,
-                                right,
-                                segments,
-                                steps,
-                                bias,
-                                rows: rows_of_block,
-                                at: 0,
-                            };
-                            sweep_tile(simd, tile, vectors, &mut block);
-                            for (run, channel) in runs.iter().zip(channels) {
-                                for row in band.rows.0..band.rows.1.min(rows) {
-                                    let from = &run[(row - band.rows.0) * staged.row()..][..width];
-                                    let to = channel[voxel(row)..].iter_mut().step_by(c.spread[2]);
-                                    to.zip(from).for_each(|(to, from)| *to = *from);
-                                }
-                            }
+                    Cut::Run(vectors) => vectors,
+                };
+                let run = vectors.len() * lanes;
+                for (t, channels) in channels.chunks_mut(tile).enumerate() {
+                    let (first, bias) = (first + t * tile, bias.map(|bias| &bias[t * tile..]));
+                    let mut runs: Vec<_> = results.chunks_exact_mut(run.max(1)).take(channels.len()).collect();
+                    let mut block =
+                        Direct { weights, group, first, right, segments, steps, bias, rows: &mut runs, at: 0 };
+                    sweep_tile(simd, tile, vectors, &mut block);
+                    for (run, channel) in runs.iter().zip(channels) {
+                        for row in band.rows.0..band.rows.1.min(rows) {
+                            let from = &run[(row - band.rows.0) * staged.row()..][..width];
+                            let to = channel[voxel(row)..].iter_mut().step_by(c.spread[2]);
+                            to.zip(from).for_each(|(to, from)| *to = *from);
                         }
                     }
                 }

@@ -102,7 +102,9 @@ impl Support {
     /// About how many bytes of memory it takes.
     pub fn bytes(&self) -> u64 {
         let shown = self.slices.iter().flat_map(BTreeMap::values);
-        let of_object = |shown: &Shown| shown.prototypes.len() + shown.place.len() + shown.surroundings.len();
+        let of_object = |shown: &Shown| {
+            shown.prototypes.len() + shown.place.len() + shown.surroundings.len() + shown.appearance.0.len()
+        };
         let numbers = shown.map(of_object).sum::<usize>();
         let stack = self.stack.parts().0.iter().map(Vec::len).sum::<usize>();
         4 * (numbers + stack) as u64
