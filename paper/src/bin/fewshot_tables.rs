@@ -141,7 +141,12 @@ impl Plan {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), String> {
+    // On a thread of the pool, from which short pieces of work are shared at once.
+    rayon::scope(|_| methods().map_err(|error| error.to_string()))
+}
+
+fn methods() -> Result<(), Box<dyn Error>> {
     let plan = Plan::parse(std::env::args().skip(1))?;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("results/fewshot-{}.jsonl", plan.data.key));
     let mut rows: Vec<Row> = read_rows(&path)?;

@@ -93,7 +93,12 @@ impl Plan {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), String> {
+    // On a thread of the pool, from which short pieces of work are shared at once.
+    rayon::scope(|_| networks().map_err(|error| error.to_string()))
+}
+
+fn networks() -> Result<(), Box<dyn Error>> {
     let plan = Plan::parse(std::env::args().skip(1))?;
     let provenance = Provenance::of("msnet_tables");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("results/msnet-{}.jsonl", plan.data.key));

@@ -59,9 +59,11 @@ proptest! {
     #[test]
     fn the_scores_of_a_pair_keep_their_order((grid, [a, b, _]) in any_masks()) {
         let distances = SurfaceDistances::between(&a, &b, &grid);
-        prop_assert!(distances.assd() <= distances.hd());
-        prop_assert!(distances.hd95_pooled() <= distances.hd());
-        prop_assert!(distances.hd95() <= distances.hd());
+        // A mean of equal distances is rounded, at times up.
+        let most = distances.hd().map(|hd| hd * (1.0 + 1e-12));
+        prop_assert!(distances.assd() <= most);
+        prop_assert!(distances.hd95_pooled() <= most);
+        prop_assert!(distances.hd95() <= most);
         prop_assert_eq!(distances.hd95(), distances.hd_percentile(95.0));
     }
 
