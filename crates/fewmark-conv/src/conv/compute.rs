@@ -5,7 +5,7 @@ use pulp::{Simd, WithSimd};
 use super::correlation::{Correlation, Part};
 use super::part_weights::PartWeights;
 use super::staging::{Band, Staged};
-use super::tile::{self, Factors, Left};
+use super::tile::{self, Factors, Left, Taps};
 
 /// The place of a job's results.
 #[derive(Clone, Copy)]
@@ -97,8 +97,8 @@ impl WithSimd for Compute<'_, '_, '_> {
         let start = place.voxels().start;
         for weights in parts {
             let part = weights.part;
-            let (segments, steps) = weights.offsets(&staged, c.sources);
-            let (segments, steps) = (segments.as_slice(), steps.as_slice());
+            let (segments, taps) = weights.offsets(&staged, c.sources);
+            let (segments, taps) = (segments.as_slice(), &taps);
             let cut = place.cut(part);
             let [planes, rows, width] = c.part_positions(part);
             let [z, y, x] = part.residue;
@@ -110,7 +110,7 @@ impl WithSimd for Compute<'_, '_, '_> {
                 let vectors = match &cut {
                     Cut::Rows(vectors) => {
                         let (rows, at) = (&mut *channels, voxel(band.rows.0));
-                        let mut block = Direct { weights, group, first, right, segments, steps, bias, rows, at };
+                        let mut block = Direct { weights, group, first, right, segments, taps, bias, rows, at };
                         sweep_tile(simd, tile, vectors, &mut block);
                         continue;
                     }
@@ -121,7 +121,7 @@ impl WithSimd for Compute<'_, '_, '_> {
                     let (first, bias) = (first + t * tile, bias.map(|bias| &bias[t * tile..]));
                     let mut runs: Vec<_> = results.chunks_exact_mut(run.max(1)).take(channels.len()).collect();
                     let mut block =
-                        Direct { weights, group, first, right, segments, steps, bias, rows: &mut runs, at: 0 };
+                        Direct { weights, group, first, right, segments, taps, bias, rows: &mut runs, at: 0 };
                     sweep_tile(simd, tile, vectors, &mut block);
                     for (run, channel) in runs.iter().zip(channels) {
                         for row in band.rows.0..band.rows.1.min(rows) {
@@ -182,7 +182,7 @@ struct Direct<'a, 'b, 'c> {
     first: usize,
     right: &'a [f32],
     segments: &'a [(usize, usize)],
-    steps: &'a [usize],
+    taps: &'a Taps,
     bias: Option<&'a [f32]>,
     /// Results of each output channel
     rows: &'a mut [&'c mut [f32]],
@@ -193,7 +193,7 @@ struct Direct<'a, 'b, 'c> {
 impl<S: Simd> Block<S, (usize, usize)> for Direct<'_, '_, '_> {
     #[inline(always)]
     fn compute<const ROWS: usize, const N: usize>(&mut self, simd: S, vectors: [(usize, usize); N]) {
-        let Self { weights, group, first, right, segments, steps, bias, rows, at } = self;
+        let Self { weights, group, first, right, segments, taps, bias, rows, at } = self;
         let columns = vectors.map(|(from, _)| from);
         for (t, rows) in rows.chunks_mut(ROWS).enumerate() {
             let left = Left { values: weights.of(*group, *first + t * ROWS), rows: rows.len(), row: weights.sink };
@@ -201,7 +201,7 @@ impl<S: Simd> Block<S, (usize, usize)> for Direct<'_, '_, '_> {
             if let Some(bias) = bias {
                 start[..rows.len()].copy_from_slice(&bias[t * ROWS..][..rows.len()]);
             }
-            let sums = tile::tile::<S, ROWS, N>(simd, &Factors { left, right, segments, steps }, columns, start);
+            let sums = tile::sum_taps(simd, &Factors { left, right, segments }, taps, columns, start);
             for (row, sums) in rows.iter_mut().zip(sums) {
                 for n in 0..N {
                     tile::store::<S>(&mut row[*at + vectors[n].1..][..S::F32_LANES], sums[n]);

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::correlation::{Correlation, Part};
 use super::staging::Staged;
+use super::tile::Taps;
 use crate::memory;
 
 /// Fewest taps for which a channel is worth a segment of its own; below, one segment holds all channels.
@@ -68,16 +69,16 @@ impl<'a> PartWeights<'a> {
         &self.values[group * self.group + sink * self.sink..]
     }
 
-    /// The offsets of the taps in the weights of a sink and in a staged source: a segment for each channel and a step for each
-    /// tap, or where there are few taps one segment and a step for each channel and tap.
-    pub(crate) fn offsets(&self, staged: &Staged, sources: usize) -> (Vec<(usize, usize)>, Vec<usize>) {
+    /// The offsets of the taps in the weights of a sink and in a staged source: a segment for each channel, or where there are few taps
+    /// one segment for all channels.
+    pub(crate) fn offsets(&self, staged: &Staged, sources: usize) -> (Vec<(usize, usize)>, Taps) {
         let channel = staged.channel_len();
         let taps = self.part.taps.iter().map(|tap| staged.offset(tap));
         if self.part.taps.len() < SEGMENT_TAPS {
             let steps = (0..sources).flat_map(|i| taps.clone().map(move |tap| i * channel + tap));
-            (vec![(0, 0)], steps.collect())
+            (vec![(0, 0)], Taps::new(steps.collect()))
         } else {
-            ((0..sources).map(|i| (i * self.source, i * channel)).collect(), taps.collect())
+            ((0..sources).map(|i| (i * self.source, i * channel)).collect(), Taps::new(taps.collect()))
         }
     }
 }

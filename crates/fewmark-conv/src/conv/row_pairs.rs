@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use super::compute::{Block, Place, sweep_tile};
 use super::correlation::{Correlation, Tap};
 use super::staging::{Source, Staged};
-use super::tile::{self, Factors, Left};
+use super::tile::{self, Factors, Left, Taps};
 use crate::memory;
 
 /// Products of a pair of rows.
@@ -201,12 +201,13 @@ impl WithSimd for Compute<'_, '_, '_> {
         let together = (1..=most.min(c.sources)).rev().find(|n| c.sources.is_multiple_of(*n)).unwrap_or(1);
         let segments: Vec<_> =
             (0..c.sources).step_by(together).map(|source| (source * columns, source * source_row)).collect();
-        let steps: Vec<_> = (0..together)
+        let taps = (0..together)
             .flat_map(|source| {
                 let columns = pairs.columns.iter();
                 columns.map(move |column| source * source_row + column.shift[0] * plane_len + column.shift[1])
             })
             .collect();
+        let taps = Taps::new(taps);
         let (row, product_len) = (c.sources * columns, c.sources * source_row);
         let rows = band.rows.1 - band.rows.0;
         for (t, channels) in channels.chunks_mut(tile).enumerate() {
@@ -224,11 +225,11 @@ impl WithSimd for Compute<'_, '_, '_> {
                         left: lefts[product],
                         right: &sources[(pair * PRODUCTS + product) * product_len..],
                         segments: &segments,
-                        steps: &steps,
                     };
                     let products = [0, 1, 2, 3].map(of_product);
                     let second = (y + pairs.distance < rows).then_some(first + (y + pairs.distance) * width);
-                    let mut block = PairBlock { products, bias, channels, first: first + y * width, second };
+                    let mut block =
+                        PairBlock { products, taps: &taps, bias, channels, first: first + y * width, second };
                     sweep_tile(simd, tile, &vectors, &mut block);
                 }
             }
@@ -239,6 +240,7 @@ impl WithSimd for Compute<'_, '_, '_> {
 /// A tile of output channels over a pair of rows.
 struct PairBlock<'a, 'b, 'c> {
     products: [Factors<'a>; PRODUCTS],
+    taps: &'a Taps,
     bias: Option<&'a [f32]>,
     channels: &'b mut [&'c mut [f32]],
     /// First voxel of each row in the band's channels
@@ -249,33 +251,26 @@ struct PairBlock<'a, 'b, 'c> {
 impl<S: Simd> Block<S, usize> for PairBlock<'_, '_, '_> {
     #[inline(always)]
     fn compute<const ROWS: usize, const N: usize>(&mut self, simd: S, columns: [usize; N]) {
-        let Self { products: [p0, p1, p2, p3], bias, channels, first, second } = self;
-        let mut start = [0.0; ROWS];
+        let Self { products, taps, bias, channels, first, second } = self;
+        let mut start = [[0.0; ROWS]; PRODUCTS];
         if let Some(bias) = bias {
-            start[..channels.len()].copy_from_slice(&bias[..channels.len()]);
+            start[1][..channels.len()].copy_from_slice(&bias[..channels.len()]);
         }
-        let mut sum = tile::tile::<S, ROWS, N>(simd, p1, columns, start);
-        let mut difference = sum;
-        let m2 = tile::tile::<S, ROWS, N>(simd, p2, columns, [0.0; ROWS]);
-        for m in 0..ROWS {
-            for n in 0..N {
-                difference[m][n] = simd.sub_f32s(sum[m][n], m2[m][n]);
-                sum[m][n] = simd.add_f32s(sum[m][n], m2[m][n]);
-            }
+        // One loop rather than four calls, as each would be compiled anew.
+        let mut sums = [[[simd.splat_f32s(0.0); N]; ROWS]; PRODUCTS];
+        for (product, factors) in products.iter().take(if second.is_some() { 4 } else { 3 }).enumerate() {
+            sums[product] = tile::sum_taps(simd, factors, taps, columns, start[product]);
         }
-        let m0 = tile::tile::<S, ROWS, N>(simd, p0, columns, [0.0; ROWS]);
+        let [m0, m1, m2, m3] = sums;
         for (m, channel) in channels.iter_mut().enumerate() {
             for n in 0..N {
-                let to = &mut channel[*first + columns[n]..][..S::F32_LANES];
-                tile::store::<S>(to, simd.add_f32s(sum[m][n], m0[m][n]));
-            }
-        }
-        let Some(second) = *second else { return };
-        let m3 = tile::tile::<S, ROWS, N>(simd, p3, columns, [0.0; ROWS]);
-        for (m, channel) in channels.iter_mut().enumerate() {
-            for n in 0..N {
-                let to = &mut channel[second + columns[n]..][..S::F32_LANES];
-                tile::store::<S>(to, simd.sub_f32s(difference[m][n], m3[m][n]));
+                let sum = simd.add_f32s(m1[m][n], m2[m][n]);
+                tile::store::<S>(&mut channel[*first + columns[n]..][..S::F32_LANES], simd.add_f32s(sum, m0[m][n]));
+                if let Some(second) = *second {
+                    let difference = simd.sub_f32s(m1[m][n], m2[m][n]);
+                    let to = &mut channel[second + columns[n]..][..S::F32_LANES];
+                    tile::store::<S>(to, simd.sub_f32s(difference, m3[m][n]));
+                }
             }
         }
     }

@@ -11,7 +11,7 @@ use super::correlation::Correlation;
 use super::plan::{Division, Recipe, whole_band};
 use super::scratch;
 use super::staging::{Band, Source, Staged};
-use super::tile::{self, Factors, Left};
+use super::tile::{self, Factors, Left, Positions};
 use crate::level::Level;
 use crate::memory;
 
@@ -264,7 +264,7 @@ impl<X: Source> WithSimd for Sum<'_, '_, X> {
                 (in_dy, (z * self.staged.plane() + y * self.staged.row()) * lanes)
             })
             .collect();
-        let steps: Vec<usize> = (0..width).map(|x| x * lanes).collect();
+        let positions = Positions::new(width, lanes);
         let block_len = self.staged.channel_len() * lanes;
         let columns: Vec<usize> = (0..pass.blocks())
             .flat_map(|block| c.parts[0].taps.iter().map(move |tap| (block, tap)))
@@ -275,12 +275,12 @@ impl<X: Source> WithSimd for Sum<'_, '_, X> {
             let channel = (self.image * c.groups + self.group) * c.sinks + first;
             let values = &pass.dy[channel * c.sink_len()..];
             let left = Left { values, rows: tile.min(c.sinks - first), row: c.sink_len() };
-            let factors = Factors { left, right: self.sources, segments: &segments, steps: &steps };
+            let factors = Factors { left, right: self.sources, segments: &segments };
             match tile {
-                8 => sweep::<S, 8, 3>(simd, &factors, &columns, sums),
-                4 if S::REGISTER_COUNT >= 32 => sweep::<S, 4, 6>(simd, &factors, &columns, sums),
-                4 => sweep::<S, 4, 2>(simd, &factors, &columns, sums),
-                _ => sweep::<S, 1, 6>(simd, &factors, &columns, sums),
+                8 => sweep::<S, 8, 3>(simd, &factors, &positions, &columns, sums),
+                4 if S::REGISTER_COUNT >= 32 => sweep::<S, 4, 6>(simd, &factors, &positions, &columns, sums),
+                4 => sweep::<S, 4, 2>(simd, &factors, &positions, &columns, sums),
+                _ => sweep::<S, 1, 6>(simd, &factors, &positions, &columns, sums),
             }
         }
     }
@@ -291,21 +291,24 @@ impl<X: Source> WithSimd for Sum<'_, '_, X> {
 fn sweep<S: Simd, const ROWS: usize, const N: usize>(
     simd: S,
     factors: &Factors<'_>,
+    positions: &Positions,
     columns: &[usize],
     sums: &mut [f32],
 ) {
     let (lanes, row_len) = (S::F32_LANES, columns.len() * S::F32_LANES);
     let mut at = 0;
     while columns.len() - at >= N {
-        add::<S, ROWS, N>(simd, factors, std::array::from_fn(|n| columns[at + n]), row_len, &mut sums[at * lanes..]);
+        let together = std::array::from_fn(|n| columns[at + n]);
+        add::<S, ROWS, N>(simd, factors, positions, together, row_len, &mut sums[at * lanes..]);
         at += N;
     }
     while columns.len() - at >= 2 {
-        add::<S, ROWS, 2>(simd, factors, [columns[at], columns[at + 1]], row_len, &mut sums[at * lanes..]);
+        let together = [columns[at], columns[at + 1]];
+        add::<S, ROWS, 2>(simd, factors, positions, together, row_len, &mut sums[at * lanes..]);
         at += 2;
     }
     if at < columns.len() {
-        add::<S, ROWS, 1>(simd, factors, [columns[at]], row_len, &mut sums[at * lanes..]);
+        add::<S, ROWS, 1>(simd, factors, positions, [columns[at]], row_len, &mut sums[at * lanes..]);
     }
 }
 
@@ -314,12 +317,13 @@ fn sweep<S: Simd, const ROWS: usize, const N: usize>(
 fn add<S: Simd, const ROWS: usize, const N: usize>(
     simd: S,
     factors: &Factors<'_>,
+    positions: &Positions,
     columns: [usize; N],
     row_len: usize,
     sums: &mut [f32],
 ) {
     let lanes = S::F32_LANES;
-    let added = tile::tile::<S, ROWS, N>(simd, factors, columns, [0.0; ROWS]);
+    let added = tile::sum_positions::<S, ROWS, N>(simd, factors, positions, columns);
     for (m, added) in added.iter().enumerate().take(factors.left.rows) {
         for n in 0..N {
             let to = &mut sums[m * row_len + n * lanes..][..lanes];
