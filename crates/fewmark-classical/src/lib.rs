@@ -9,11 +9,12 @@
 //! exceeds 1/2 (Roberts and Spencer 2019; Burrows, Chen and Torella, eq. 1 and 4). [`markers`] turn clicks into a region,
 //! [`fitting`] gives `Phi`, [`geodesic`] gives `D_G`, [`edge`] gives `g`; [`convex`] minimises with total variation,
 //! [`elastica`] with Euler's elastica in its place. [`selective`] puts them together. [`superpixels`] are the
-//! pseudo-labels that few-shot networks are trained on.
+//! pseudo-labels that few-shot networks are trained on. [`demons`] bends one image until it looks like another.
 //!
 //! Fields are slices in the order of a [`Grid`]: x running fastest, `nz = 1` for an image.
 
 pub mod convex;
+pub mod demons;
 mod difference;
 pub mod edge;
 pub mod elastica;

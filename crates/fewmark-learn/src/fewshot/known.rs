@@ -49,9 +49,9 @@ struct SupportDescription {
     slices: Vec<Vec<u16>>,
 }
 
-/// Names of the tensors of an object in a slice: prototypes of everything else and of the object, its place, what surrounds it, and how
-/// bright it is.
-const OF_OBJECT: [&str; 6] = ["background", "object", "place", "window", "surroundings", "appearance"];
+/// Names of the tensors of an object in a slice: prototypes of everything else and of the object, its mask and its place, what surrounds it, and
+/// how bright it is.
+const OF_OBJECT: [&str; 7] = ["background", "object", "mask", "place", "window", "surroundings", "appearance"];
 
 impl Known {
     /// An encoder and labelled scans.
@@ -104,13 +104,14 @@ impl Known {
             let shape = vec![descriptors.len(), descriptors.first().map_or(0, Vec::len)];
             tensors.insert(format!("support.{i}.stack"), Stored::F32 { shape, samples: descriptors.concat() });
             for (z, shown) in support.slices.iter().enumerate() {
-                for (code, Shown { prototypes, place, surroundings, appearance }) in shown {
+                if let Some(picture) = support.pictures.get(&z) {
+                    tensors.insert(picture_name(i, z), numbers(picture));
+                }
+                for (code, Shown { prototypes, mask, place, surroundings, appearance }) in shown {
                     let [background, object] = prototypes.tensors().clone().map(stored);
                     let Surroundings { weights, features } = surroundings;
-                    let [place, window, surroundings, appearance] = [place, weights, features, &appearance.0]
-                        .map(|numbers| Stored::F32 { shape: vec![numbers.len()], samples: numbers.clone() });
-                    let parts = [background, object, place, window, surroundings, appearance];
-                    for (what, tensor) in OF_OBJECT.into_iter().zip(parts) {
+                    let others = [mask, place, weights, features, &appearance.0].map(|samples| numbers(samples));
+                    for (what, tensor) in OF_OBJECT.into_iter().zip([background, object].into_iter().chain(others)) {
                         tensors.insert(name(i, z, *code, what), tensor);
                     }
                 }
@@ -138,6 +139,7 @@ impl Known {
         let lacking = model.broken("it lacks a part of a support".into());
         let network = fewshot.encoder.init(&device)?;
         let (network, mut tensors) = model.into_network_and_others(network)?;
+        let pixels = fewshot.inference_side().pow(2);
         let count = fewshot.inference_side().div_ceil(fewshot.encoder.stride()).pow(2);
         let mut take = |name: String| match tensors.remove(&name) {
             Some(Stored::F32 { shape, samples }) => Some((shape, samples)),
@@ -151,8 +153,12 @@ impl Known {
             }
             let stack =
                 Stack::from_parts(samples.chunks_exact(length).map(<[f32]>::to_vec).collect(), description.step);
-            let mut slices = Vec::new();
+            let (mut slices, mut pictures) = (Vec::new(), BTreeMap::new());
             for (z, codes) in description.slices.iter().enumerate() {
+                if !codes.is_empty() {
+                    let picture = take(picture_name(i, z))?.1;
+                    (picture.len() == pixels).then(|| pictures.insert(z, picture))?;
+                }
                 let mut shown = BTreeMap::new();
                 for &code in codes {
                     let mut tensor = |what| {
@@ -163,18 +169,19 @@ impl Known {
                     let prototypes = SlicePrototypes::of([tensor(OF_OBJECT[0])?, tensor(OF_OBJECT[1])?]);
                     let channels = prototypes.tensors()[1].dims()[1];
                     let mut numbers = |what| Some(take(name(i, z, code, what))?.1);
-                    let place = numbers(OF_OBJECT[2])?;
+                    let (mask, place) = (numbers(OF_OBJECT[2])?, numbers(OF_OBJECT[3])?);
                     let surroundings =
-                        Surroundings { weights: numbers(OF_OBJECT[3])?, features: numbers(OF_OBJECT[4])? };
-                    let appearance = Appearance(numbers(OF_OBJECT[5])?);
-                    if place.len() != count || !surroundings.fit(count, channels) || appearance.0.len() != LEVELS {
+                        Surroundings { weights: numbers(OF_OBJECT[4])?, features: numbers(OF_OBJECT[5])? };
+                    let appearance = Appearance(numbers(OF_OBJECT[6])?);
+                    let lengths = (mask.len(), place.len(), appearance.0.len());
+                    if lengths != (pixels, count, LEVELS) || !surroundings.fit(count, channels) {
                         return None;
                     }
-                    shown.insert(code, Shown { prototypes, place, surroundings, appearance });
+                    shown.insert(code, Shown { prototypes, mask, place, surroundings, appearance });
                 }
                 slices.push(shown);
             }
-            Some(Support::from_parts(description.thickness, stack, description.body, slices))
+            Some(Support::from_parts(description.thickness, stack, description.body, slices, pictures))
         };
         let supports: Option<Vec<Support>> =
             supports.into_iter().enumerate().map(|(i, description)| read(i, description)).collect();
@@ -187,6 +194,14 @@ impl Known {
 
 fn name(support: usize, z: usize, code: u16, what: &str) -> String {
     format!("support.{support}.slice.{z}.label.{code}.{what}")
+}
+
+fn picture_name(support: usize, z: usize) -> String {
+    format!("support.{support}.slice.{z}.picture")
+}
+
+fn numbers(samples: &[f32]) -> Stored {
+    Stored::F32 { shape: vec![samples.len()], samples: samples.to_vec() }
 }
 
 fn stored(x: Tensor<2>) -> Stored {

@@ -10,6 +10,7 @@ mod alignment;
 mod appearance;
 mod augmentation;
 mod config;
+mod deformation;
 mod episode;
 mod frame;
 mod inference;

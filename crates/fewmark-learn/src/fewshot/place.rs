@@ -43,6 +43,17 @@ impl Body {
         Self { rows, columns }
     }
 
+    /// The rectangle in pixels, so many along each side of a feature.
+    pub(super) fn in_pixels(&self, pixels: f64) -> Self {
+        let scaled = |ends: [f64; 2]| ends.map(|at| (at + 0.5) * pixels - 0.5);
+        Self { rows: scaled(self.rows), columns: scaled(self.columns) }
+    }
+
+    /// The same rectangle further down and to the right.
+    pub(super) fn shifted(&self, [down, right]: [f64; 2]) -> Self {
+        Self { rows: self.rows.map(|row| row + down), columns: self.columns.map(|column| column + right) }
+    }
+
     /// The cell of a grid of `cells` x `cells` in the rectangle in which a feature lies; none outside.
     pub(super) fn cell(&self, row: usize, column: usize, cells: usize) -> Option<usize> {
         let along = |at: usize, [first, last]: [f64; 2]| {
@@ -100,14 +111,14 @@ pub(super) fn shifts(size: [usize; 2], reach: f64) -> Vec<[isize; 2]> {
     (-reach..=reach).flat_map(|down| (-reach..=reach).map(move |right| [down, right])).collect()
 }
 
-/// Places of an object in some slices, of `size` rows and columns of features each, together moved by one of some shifts: by that where the odds
-/// of the features under them, and what speaks for the shift besides, are best.
-pub(super) fn moved(
-    places: Vec<Vec<f32>>,
+/// By which of some shifts the places of an object in some slices, of `size` rows and columns of features each, are moved together: by that where
+/// the odds of the features under them, and what speaks for the shift besides, are best.
+pub(super) fn best_shift(
+    places: &[Vec<f32>],
     odds: &[Vec<f32>],
     size: [usize; 2],
     shifts: impl Iterator<Item = ([isize; 2], f32)>,
-) -> Vec<Vec<f32>> {
+) -> [isize; 2] {
     let sum: f32 = places.iter().flatten().sum();
     let side = size[0] as f32;
     let scored = shifts.map(|(shift, besides)| {
@@ -119,12 +130,11 @@ pub(super) fn moved(
         let [down, right] = shift.map(|s| (s as f32 / side).powi(2));
         (found / sum.max(1.0) + besides - SHIFT_COST * (down + right), shift)
     });
-    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).map_or([0, 0], |(_, shift)| shift);
-    places.iter().map(|place| shifted(place, size, best).collect()).collect()
+    scored.max_by(|a, b| a.0.total_cmp(&b.0)).map_or([0, 0], |(_, shift)| shift)
 }
 
 /// A plane moved down and to the right; 0 where nothing was.
-fn shifted(plane: &[f32], [rows, columns]: [usize; 2], shift: [isize; 2]) -> impl Iterator<Item = f32> {
+pub(super) fn shifted(plane: &[f32], [rows, columns]: [usize; 2], shift: [isize; 2]) -> impl Iterator<Item = f32> {
     let at = move |row: usize, column: usize| {
         let row = row.checked_add_signed(-shift[0]).filter(|&row| row < rows)?;
         let column = column.checked_add_signed(-shift[1]).filter(|&column| column < columns)?;
@@ -146,18 +156,18 @@ mod tests {
             plane
         };
         let odds = |row, column| at(row, column).into_iter().map(|x| 8.0 * x - 1.0).collect::<Vec<f32>>();
-        let places = || vec![at(2, 3), at(3, 3)];
+        let places = [at(2, 3), at(3, 3)];
         let reaching = |reach: f64| shifts(size, reach).into_iter().map(|shift| (shift, 0.0));
-        let found = moved(places(), &[odds(4, 1), odds(5, 1)], size, reaching(0.5));
-        assert_eq!(found, [at(4, 1), at(5, 1)]);
+        assert_eq!(best_shift(&places, &[odds(4, 1), odds(5, 1)], size, reaching(0.5)), [2, -2]);
+        assert_eq!(shifted(&at(2, 3), size, [2, -2]).collect::<Vec<_>>(), at(4, 1));
         // Out of reach: the place stays where it costs nothing.
-        assert_eq!(moved(places(), &[odds(4, 1), odds(5, 1)], size, reaching(0.17)), places());
+        assert_eq!(best_shift(&places, &[odds(4, 1), odds(5, 1)], size, reaching(0.17)), [0, 0]);
         // Odds that say nothing, and a place that is nowhere.
-        assert_eq!(moved(places(), &[vec![0.0; 42], vec![0.0; 42]], size, reaching(0.5)), places());
-        assert_eq!(moved(vec![vec![0.0; 42]], &[odds(0, 0)], size, reaching(0.5)), [vec![0.0; 42]]);
+        assert_eq!(best_shift(&places, &[vec![0.0; 42], vec![0.0; 42]], size, reaching(0.5)), [0, 0]);
+        assert_eq!(best_shift(&[vec![0.0; 42]], &[odds(0, 0)], size, reaching(0.5)), [0, 0]);
         // Odds that say nothing, where something else speaks for a shift.
         let besides = shifts(size, 0.5).into_iter().map(|shift| (shift, if shift == [1, -2] { 9.0 } else { 0.0 }));
-        assert_eq!(moved(places(), &[vec![0.0; 42], vec![0.0; 42]], size, besides), [at(3, 1), at(4, 1)]);
+        assert_eq!(best_shift(&places, &[vec![0.0; 42], vec![0.0; 42]], size, besides), [1, -2]);
     }
 
     #[test]

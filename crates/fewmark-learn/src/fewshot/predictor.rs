@@ -12,6 +12,7 @@ use fewmark_nets::{Encoder, FeatureMask, Prototypes};
 use super::alignment::Stack;
 use super::appearance::{Appearance, Around};
 use super::config::FewShotConfig;
+use super::deformation::picture;
 use super::frame::{Frame, resize};
 use super::outline;
 use super::place::Body;
@@ -102,9 +103,29 @@ impl Encoded {
         )
     }
 
-    /// Values of features on the pixels of a slice, row by row.
+    /// Values of features on the pixels of the square.
     pub(super) fn enlarged(&self, values: &[f32]) -> Vec<f32> {
-        self.frame.take(&resize(values, self.size(), [self.frame.side(); 2]))
+        resize(values, self.size(), [self.side(); 2])
+    }
+
+    /// Pixels along each side of the square.
+    pub(super) fn side(&self) -> usize {
+        self.frame.side()
+    }
+
+    /// Values of the pixels of the square on those of a slice, row by row.
+    pub(super) fn taken(&self, square: &[f32]) -> Vec<f32> {
+        self.frame.take(square)
+    }
+
+    /// The share of a label in each pixel of the square.
+    pub(super) fn share(&self, labels: &LabelMap, z: usize, label: u16) -> Vec<f32> {
+        share(labels, z, label, &self.frame)
+    }
+
+    /// What a slice looks like in the square, whatever its scale.
+    pub(super) fn picture(&self, z: usize) -> Result<Vec<f32>, Error> {
+        picture(&self.frame.put(self.slice(z), 0.0), self.side())
     }
 
     /// The samples of a slice, from 0 to 1.
@@ -262,8 +283,7 @@ impl Predictor {
     pub(super) fn shot(&self, scan: &Encoded, labels: &LabelMap, z: usize, label: u16) -> Shot {
         let features = scan.features[z].clone();
         let [_, rows, columns] = features.dims();
-        let square = share(labels, z, label, &scan.frame);
-        let mask = self.config.pooling.mask(&square, scan.frame.side(), [rows, columns]);
+        let mask = self.config.pooling.mask(&scan.share(labels, z, label), scan.side(), [rows, columns]);
         Shot { features, mask }
     }
 

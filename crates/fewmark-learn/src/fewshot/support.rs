@@ -7,7 +7,9 @@ use fewmark_nets::FeatureMask;
 
 use super::alignment::Stack;
 use super::appearance::Appearance;
+use super::augmentation::smooth;
 use super::config::FewShotConfig;
+use super::deformation::bent;
 use super::inference::InferenceConfig;
 use super::place::{Body, blurred};
 use super::predictor::{Encoded, Predictor, SlicePrototypes};
@@ -26,12 +28,16 @@ pub struct Support {
     pub(super) body: Body,
     /// Of each slice, by label
     pub(super) slices: Vec<BTreeMap<u16, Shown>>,
+    /// What each slice looks like that shows an object, see [`Encoded::picture`]
+    pub(super) pictures: BTreeMap<usize, Vec<f32>>,
 }
 
 /// An object in a slice of the support.
 #[derive(Clone, Debug)]
 pub(super) struct Shown {
     pub(super) prototypes: SlicePrototypes,
+    /// The share of the object in each pixel of the square
+    pub(super) mask: Vec<f32>,
     /// The blurred mask on the grid of the features
     pub(super) place: Vec<f32>,
     pub(super) surroundings: Surroundings,
@@ -50,6 +56,7 @@ impl Support {
             stack: scan.stack(),
             body: scan.body(),
             slices: vec![BTreeMap::new(); scan.depth()],
+            pictures: BTreeMap::new(),
         };
         for code in labels.present() {
             let shots = (0..scan.depth()).map(|z| (z, predictor.shot(scan, labels, z, code)));
@@ -62,7 +69,11 @@ impl Support {
                 let surroundings = Surroundings::of(&scan.unit_features(z), shot.mask(), window);
                 let appearance = scan.appearance(labels, z, code, window)?;
                 let prototypes = predictor.prototypes(&shot);
-                support.slices[z].insert(code, Shown { prototypes, place, surroundings, appearance });
+                let mask = scan.share(labels, z, code);
+                support.slices[z].insert(code, Shown { prototypes, mask, place, surroundings, appearance });
+                if !support.pictures.contains_key(&z) {
+                    support.pictures.insert(z, scan.picture(z)?);
+                }
             }
             support.thickness.insert(code, thickness);
         }
@@ -90,8 +101,9 @@ impl Support {
         stack: Stack,
         body: Body,
         slices: Vec<BTreeMap<u16, Shown>>,
+        pictures: BTreeMap<usize, Vec<f32>>,
     ) -> Self {
-        Self { thickness, stack, body, slices }
+        Self { thickness, stack, body, slices, pictures }
     }
 
     /// The labels that occur, in ascending order.
@@ -103,11 +115,13 @@ impl Support {
     pub fn bytes(&self) -> u64 {
         let shown = self.slices.iter().flat_map(BTreeMap::values);
         let of_object = |shown: &Shown| {
-            shown.prototypes.len() + shown.place.len() + shown.surroundings.len() + shown.appearance.0.len()
+            let Shown { prototypes, mask, place, surroundings, appearance } = shown;
+            prototypes.len() + mask.len() + place.len() + surroundings.len() + appearance.0.len()
         };
         let numbers = shown.map(of_object).sum::<usize>();
         let stack = self.stack.parts().0.iter().map(Vec::len).sum::<usize>();
-        4 * (numbers + stack) as u64
+        let pictures = self.pictures.values().map(Vec::len).sum::<usize>();
+        4 * (numbers + stack + pictures) as u64
     }
 
     /// The slices that show an object.
@@ -130,23 +144,58 @@ impl Support {
         (self.slices.len() == 1 || (first - margin..=last + margin).contains(&at)).then_some(at)
     }
 
+    /// The slices between which a place in this scan lies, of those that show an object, and what each counts there; beyond the last one that alone.
+    ///
+    /// # Panics
+    /// If no slice shows the object.
+    fn between(&self, code: u16, at: f64) -> impl Iterator<Item = (usize, f32)> {
+        let showing = self.showing(code);
+        let above = showing.partition_point(|&z| (z as f64) < at).min(showing.len() - 1);
+        let (low, high) = (showing[above.saturating_sub(1)], showing[above]);
+        let share = if low < high { ((at - low as f64) / (high - low) as f64).clamp(0.0, 1.0) as f32 } else { 1.0 };
+        [(low, 1.0 - share), (high, share)].into_iter().filter(|&(_, weight)| weight > 0.0)
+    }
+
     /// How likely an object is by its place alone, in each feature of a slice that lies `at` in this scan: its blurred mask there, the two
     /// bodies laid over each other. Between slices that show the object the mask is linear, beyond them it is that of the last one.
     ///
     /// # Panics
     /// If no slice shows the object.
     pub(super) fn prior(&self, code: u16, at: f64, body: &Body, size: [usize; 2]) -> Vec<f32> {
-        let showing = self.showing(code);
-        let above = showing.partition_point(|&z| (z as f64) < at).min(showing.len() - 1);
-        let (low, high) = (showing[above.saturating_sub(1)], showing[above]);
-        let share = if low < high { ((at - low as f64) / (high - low) as f64).clamp(0.0, 1.0) as f32 } else { 1.0 };
-        let planes = [(low, 1.0 - share), (high, share)].map(|(z, weight)| (&self.slices[z][&code].place, weight));
         let mut prior = vec![0.0; size[0] * size[1]];
-        for (plane, weight) in planes {
-            let laid = body.lay(&self.body, plane, size);
+        for (z, weight) in self.between(code, at) {
+            let laid = body.lay(&self.body, &self.slices[z][&code].place, size);
             prior.iter_mut().zip(laid).for_each(|(prior, share)| *prior += weight * share);
         }
         prior
+    }
+
+    /// The same in each pixel of the square, after the masks were bent to what the slice looks like. The body is that of the slice, moved to where
+    /// the object was found.
+    ///
+    /// # Errors
+    /// As [`bent`].
+    pub(super) fn bent(
+        &self,
+        code: u16,
+        at: f64,
+        body: &Body,
+        picture: &[f32],
+        config: &InferenceConfig,
+    ) -> Result<Vec<f32>, Error> {
+        let side = picture.len().isqrt();
+        let of_features = self.slices.iter().flat_map(BTreeMap::values).map(|shown| shown.place.len());
+        let pixels = side as f64 / of_features.max().unwrap_or(1).isqrt() as f64;
+        let [own, body] = [&self.body, body].map(|body| body.in_pixels(pixels));
+        let mut place = vec![0.0; picture.len()];
+        for (z, weight) in self.between(code, at) {
+            let lay = |plane| body.lay(&own, plane, [side; 2]);
+            let (mask, shown) = (lay(&self.slices[z][&code].mask), lay(&self.pictures[&z]));
+            let bent = bent(&mask, &shown, picture, side, config.deformation * side as f64)?;
+            place.iter_mut().zip(bent).for_each(|(place, share)| *place += weight * share);
+        }
+        let blur = config.blur.min(BLUR_OF_THICKNESS * self.thickness[&code]);
+        Ok(smooth(place, side, blur * side as f64))
     }
 }
 

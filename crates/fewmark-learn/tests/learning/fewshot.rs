@@ -250,7 +250,7 @@ fn a_model_that_was_shown_something_needs_nothing_else() {
     assert!(Predictor::load(model::read(&path).unwrap(), Device::flex()).is_err());
     // Without any part of what it was shown it is refused.
     let whole = std::fs::read(&path).unwrap();
-    for part in ["background", "object", "place", "window", "surroundings", "appearance"] {
+    for part in ["background", "object", "mask", "place", "window", "surroundings", "appearance"] {
         let (name, broken) = (format!("label.1.{part}\""), path.with_file_name(format!("{part}.safetensors")));
         let at = whole.windows(name.len()).position(|bytes| bytes == name.as_bytes()).expect("the part's name");
         let mut bytes = whole.clone();

@@ -1,0 +1,247 @@
+//! Deformable registration of two images: symmetric demons (Thirion 1998; Vercauteren, Pennec, Perchant and Ayache, "Diffeomorphic demons",
+//! NeuroImage 2009, section 2, with their symmetric forces and the additive update).
+//!
+//! A displacement `d` is sought for which the moving image `m(x + d(x))` looks like the fixed one `f(x)`. From coarse to fine, each iteration adds
+//! the step that the two gradients `J = (grad f + grad m(x + d)) / 2` suggest for each pixel apart, and smooths the sum:
+//!
+//! ```text
+//! d <- G * (d + (f - m) J / (|J|^2 + (f - m)^2))
+//! ```
+//!
+//! No step is longer than half a pixel.
+
+use crate::edge::gaussian;
+use crate::{Error, Grid};
+
+/// How two images are registered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DemonsParams {
+    /// Grids, each with half as many pixels along each axis as the one before.
+    pub levels: u32,
+    /// Iterations on each grid.
+    pub iterations: usize,
+    /// Standard deviation of the Gaussian `G`, in pixels of each grid.
+    pub smoothing: f64,
+}
+
+impl Default for DemonsParams {
+    fn default() -> Self {
+        Self { levels: 3, iterations: 30, smoothing: 1.5 }
+    }
+}
+
+/// Where each pixel of a fixed image lies in a moving one, relative to itself, in pixels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Displacement {
+    /// Columns and rows
+    size: [usize; 2],
+    /// Along x and along y
+    along: [Vec<f32>; 2],
+}
+
+impl Displacement {
+    /// Along x and along y, pixel by pixel.
+    pub fn along(&self) -> &[Vec<f32>; 2] {
+        &self.along
+    }
+
+    /// A plane of the moving image on the pixels of the fixed one, linear between pixels, continued by its border.
+    ///
+    /// # Errors
+    /// [`Error::Length`].
+    pub fn pull(&self, plane: &[f32]) -> Result<Vec<f32>, Error> {
+        Error::check_length("plane", &grid(self.size), plane.len())?;
+        Ok(self.pulled(plane))
+    }
+
+    fn pulled(&self, plane: &[f32]) -> Vec<f32> {
+        let [width, height] = self.size;
+        let [dx, dy] = &self.along;
+        let mut pulled = Vec::with_capacity(plane.len());
+        for y in 0..height {
+            for x in 0..width {
+                let i = y * width + x;
+                pulled.push(at(plane, self.size, x as f32 + dx[i], y as f32 + dy[i]));
+            }
+        }
+        pulled
+    }
+
+    /// The same displacement on a grid of another size over the same area.
+    fn on(&self, size: [usize; 2]) -> Self {
+        let ratio = [0, 1].map(|axis| self.size[axis] as f32 / size[axis] as f32);
+        let along =
+            [0, 1].map(|axis| resampled(&self.along[axis], self.size, size).iter().map(|d| d / ratio[axis]).collect());
+        Self { size, along }
+    }
+}
+
+/// Registers two images of one grid with `nz = 1`. Samples should be of order 1, as differences weigh against gradients.
+///
+/// # Errors
+/// [`Error::Length`]; [`Error::Dimension`] for a volume; [`Error::Parameter`] for a smoothing that is negative or not finite.
+pub fn register(fixed: &[f32], moving: &[f32], grid: &Grid, params: &DemonsParams) -> Result<Displacement, Error> {
+    Error::check_length("fixed image", grid, fixed.len())?;
+    Error::check_length("moving image", grid, moving.len())?;
+    let [width, height, depth] = grid.size;
+    if depth != 1 {
+        return Err(Error::Dimension { method: "demons", size: grid.size });
+    }
+    let whole = [width, height];
+    let mut found: Option<Displacement> = None;
+    for level in (0..params.levels.max(1)).rev() {
+        let size = whole.map(|n| n.div_ceil(1 << level).max(1));
+        let [fixed, moving] = [fixed, moving].map(|image| coarser(image, whole, size));
+        let (fixed, moving) = (fixed?, moving?);
+        let mut displacement = match found {
+            Some(coarse) => coarse.on(size),
+            None => Displacement { size, along: [0, 1].map(|_| vec![0.0; fixed.len()]) },
+        };
+        let slopes = gradient(&fixed, size);
+        for _ in 0..params.iterations {
+            step(&fixed, &slopes, &moving, &mut displacement);
+            for along in &mut displacement.along {
+                *along = gaussian(along, &self::grid(size), params.smoothing)?;
+            }
+        }
+        found = Some(displacement);
+    }
+    Ok(found.expect("at least one level"))
+}
+
+/// Adds the step of every pixel.
+fn step(fixed: &[f32], slopes: &[Vec<f32>; 2], moving: &[f32], displacement: &mut Displacement) {
+    let pulled = displacement.pulled(moving);
+    let moved = gradient(&pulled, displacement.size);
+    let [dx, dy] = &mut displacement.along;
+    for i in 0..fixed.len() {
+        let difference = fixed[i] - pulled[i];
+        let [jx, jy] = [0, 1].map(|axis| (slopes[axis][i] + moved[axis][i]) / 2.0);
+        let scale = difference / (jx * jx + jy * jy + difference * difference).max(f32::MIN_POSITIVE);
+        dx[i] += scale * jx;
+        dy[i] += scale * jy;
+    }
+}
+
+fn grid([width, height]: [usize; 2]) -> Grid {
+    Grid { size: [width, height, 1], spacing: [1.0; 3] }
+}
+
+/// Central differences along x and along y, one-sided at the border.
+fn gradient(image: &[f32], [width, height]: [usize; 2]) -> [Vec<f32>; 2] {
+    let mut slopes = [vec![0.0; image.len()], vec![0.0; image.len()]];
+    for y in 0..height {
+        let (above, below) = (y.saturating_sub(1), (y + 1).min(height - 1));
+        for x in 0..width {
+            let (left, right) = (x.saturating_sub(1), (x + 1).min(width - 1));
+            let i = y * width + x;
+            slopes[0][i] = (image[y * width + right] - image[y * width + left]) / (right - left).max(1) as f32;
+            slopes[1][i] = (image[below * width + x] - image[above * width + x]) / (below - above).max(1) as f32;
+        }
+    }
+    slopes
+}
+
+/// A sample at a point, linear between pixels; beyond the border that of the border.
+fn at(plane: &[f32], [width, height]: [usize; 2], x: f32, y: f32) -> f32 {
+    let cell = |at: f32, n: usize| {
+        let at = at.clamp(0.0, (n - 1) as f32);
+        let low = at as usize;
+        (low, (low + 1).min(n - 1), at - low as f32)
+    };
+    let ((left, right, u), (top, bottom, v)) = (cell(x, width), cell(y, height));
+    let along = |row: usize| (1.0 - u) * plane[row * width + left] + u * plane[row * width + right];
+    (1.0 - v) * along(top) + v * along(bottom)
+}
+
+/// A plane on a grid of another size over the same area, linear between pixels.
+fn resampled(plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
+    let place = |pixel: usize, axis: usize| (pixel as f32 + 0.5) * from[axis] as f32 / to[axis] as f32 - 0.5;
+    (0..to[0] * to[1]).map(|i| at(plane, from, place(i % to[0], 0), place(i / to[0], 1))).collect()
+}
+
+/// An image on a coarser grid, smoothed so that nothing finer than its pixels is left.
+fn coarser(image: &[f32], from: [usize; 2], to: [usize; 2]) -> Result<Vec<f32>, Error> {
+    let ratio = from[0] as f64 / to[0] as f64;
+    let smooth = gaussian(image, &grid(from), 0.5 * ratio)?;
+    Ok(resampled(&smooth, from, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: [usize; 2] = [72, 60];
+
+    /// Three soft blobs whose middles are moved.
+    fn blobs(shift: impl Fn(f32, f32) -> [f32; 2]) -> Vec<f32> {
+        let value = |x: f32, y: f32| -> f32 {
+            [(25.0, 20.0, 7.0), (45.0, 38.0, 9.0), (20.0, 42.0, 5.0)]
+                .iter()
+                .map(|(a, b, s)| (-((x - a).powi(2) + (y - b).powi(2)) / (2.0 * s * s)).exp())
+                .sum()
+        };
+        (0..SIZE[0] * SIZE[1])
+            .map(|i| {
+                let (x, y) = ((i % SIZE[0]) as f32, (i / SIZE[0]) as f32);
+                let [dx, dy] = shift(x, y);
+                value(x + dx, y + dy)
+            })
+            .collect()
+    }
+
+    fn error(a: &[f32], b: &[f32]) -> f32 {
+        (a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>() / a.len() as f32).sqrt()
+    }
+
+    #[test]
+    fn an_image_stays_where_it_is() {
+        let image = blobs(|_, _| [0.0; 2]);
+        let found = register(&image, &image, &grid(SIZE), &DemonsParams::default()).unwrap();
+        assert!(found.along().iter().flatten().all(|d| d.abs() < 1e-6));
+        assert_eq!(found.pull(&image).unwrap(), image);
+    }
+
+    #[test]
+    fn what_was_bent_is_found_again() {
+        let moving = blobs(|_, _| [0.0; 2]);
+        // Bent by up to five pixels, and moved.
+        let bend = |x: f32, y: f32| [3.0 + 2.0 * (y / 12.0).sin(), -2.0 + 2.0 * (x / 15.0).cos()];
+        let fixed = blobs(bend);
+        let found = register(&fixed, &moving, &grid(SIZE), &DemonsParams::default()).unwrap();
+        let before = error(&fixed, &moving);
+        let after = error(&fixed, &found.pull(&moving).unwrap());
+        assert!(after < 0.1 * before, "{after} of {before}");
+        // Where there is something to see, the displacement is the bend.
+        let [dx, dy] = found.along();
+        for (x, y) in [(20, 22), (28, 20), (42, 40), (40, 34)] {
+            let expected = bend(x as f32, y as f32);
+            let i = y * SIZE[0] + x;
+            assert!((dx[i] - expected[0]).hypot(dy[i] - expected[1]) < 1.0, "{:?} for {expected:?}", (dx[i], dy[i]));
+        }
+    }
+
+    #[test]
+    fn odd_and_tiny_images_and_flat_ones_are_registered() {
+        for (width, height) in [(1, 1), (2, 7), (33, 5)] {
+            let grid = grid([width, height]);
+            let flat = vec![1.0; grid.len()];
+            let ramp: Vec<f32> = (0..grid.len()).map(|i| i as f32 / grid.len() as f32).collect();
+            for moving in [&flat, &ramp] {
+                let found = register(&flat, moving, &grid, &DemonsParams::default()).unwrap();
+                assert!(found.along().iter().flatten().all(|d| d.is_finite()));
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_lengths_and_volumes_are_refused() {
+        let plane = vec![0.0; 6];
+        let volume = Grid { size: [1, 2, 3], spacing: [1.0; 3] };
+        let params = DemonsParams::default();
+        assert!(matches!(register(&plane, &plane, &volume, &params), Err(Error::Dimension { .. })));
+        assert!(matches!(register(&plane[1..], &plane, &grid([2, 3]), &params), Err(Error::Length { .. })));
+        let endless = DemonsParams { smoothing: f64::NAN, ..params };
+        assert!(matches!(register(&plane, &plane, &grid([2, 3]), &endless), Err(Error::Parameter { .. })));
+    }
+}
