@@ -317,7 +317,7 @@ impl Predictor {
             return Ok(moved.map(|place| scan.enlarged(&place)).collect());
         }
         let body = body.shifted(shift.map(|s| s as f64));
-        let bent = |&(z, at): &(usize, f64)| support.bent(code, at, &body, &scan.picture(z)?, &self.config().inference);
+        let bent = |&(z, at): &(usize, f64)| support.bent(code, at, &body, scan.picture(z), &self.config().inference);
         placed.par_iter().map(bent).collect()
     }
 }

@@ -8,6 +8,7 @@ use fewmark_classical::edge::gaussian;
 use fewmark_grid::Grid;
 use fewmark_image::{Geometry, Image, LabelMap};
 use fewmark_nets::{Encoder, FeatureMask, Prototypes};
+use rayon::prelude::*;
 
 use super::alignment::Stack;
 use super::appearance::{Appearance, Around};
@@ -53,6 +54,8 @@ pub struct Encoded {
     body: Body,
     /// From 0 to 1
     samples: Vec<f32>,
+    /// Of each slice
+    pictures: Vec<Vec<f32>>,
     /// Weights of outlines in each voxel
     edges: Vec<f32>,
 }
@@ -123,9 +126,9 @@ impl Encoded {
         share(labels, z, label, &self.frame)
     }
 
-    /// What a slice looks like in the square, whatever its scale.
-    pub(super) fn picture(&self, z: usize) -> Result<Vec<f32>, Error> {
-        picture(&self.frame.put(self.slice(z), 0.0), self.side())
+    /// What a slice looks like in the square, see [`picture`].
+    pub(super) fn picture(&self, z: usize) -> &[f32] {
+        &self.pictures[z]
     }
 
     /// The samples of a slice, from 0 to 1.
@@ -276,7 +279,9 @@ impl Predictor {
         let samples = samples_in_unit(image, &self.config)?;
         let of_slice = |slice: &[f32]| outline::edges(slice, &grid, longer, &self.config.inference);
         let edges = samples.chunks_exact(grid.len()).map(of_slice).collect::<Result<Vec<_>, Error>>()?.concat();
-        Ok(Encoded { features, frame, geometry, body, samples, edges })
+        let pictures = samples.par_chunks_exact(grid.len()).map(|slice| picture(&frame.put(slice, 0.0), side));
+        let pictures = pictures.collect::<Result<Vec<_>, Error>>()?;
+        Ok(Encoded { features, frame, geometry, body, samples, pictures, edges })
     }
 
     /// A slice of a scan with the label that is looked for.

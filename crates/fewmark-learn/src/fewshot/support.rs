@@ -28,7 +28,7 @@ pub struct Support {
     pub(super) body: Body,
     /// Of each slice, by label
     pub(super) slices: Vec<BTreeMap<u16, Shown>>,
-    /// What each slice looks like that shows an object, see [`Encoded::picture`]
+    /// Of each slice that shows an object [`Encoded::picture`]
     pub(super) pictures: BTreeMap<usize, Vec<f32>>,
 }
 
@@ -71,9 +71,7 @@ impl Support {
                 let prototypes = predictor.prototypes(&shot);
                 let mask = scan.share(labels, z, code);
                 support.slices[z].insert(code, Shown { prototypes, mask, place, surroundings, appearance });
-                if !support.pictures.contains_key(&z) {
-                    support.pictures.insert(z, scan.picture(z)?);
-                }
+                support.pictures.entry(z).or_insert_with(|| scan.picture(z).to_vec());
             }
             support.thickness.insert(code, thickness);
         }
@@ -175,6 +173,9 @@ impl Support {
     ///
     /// # Errors
     /// As [`bent`].
+    ///
+    /// # Panics
+    /// If no slice shows the object.
     pub(super) fn bent(
         &self,
         code: u16,
@@ -184,9 +185,8 @@ impl Support {
         config: &InferenceConfig,
     ) -> Result<Vec<f32>, Error> {
         let side = picture.len().isqrt();
-        let of_features = self.slices.iter().flat_map(BTreeMap::values).map(|shown| shown.place.len());
-        let pixels = side as f64 / of_features.max().unwrap_or(1).isqrt() as f64;
-        let [own, body] = [&self.body, body].map(|body| body.in_pixels(pixels));
+        let features = self.slices[self.showing(code)[0]][&code].place.len().isqrt();
+        let [own, body] = [&self.body, body].map(|body| body.in_pixels(side as f64 / features as f64));
         let mut place = vec![0.0; picture.len()];
         for (z, weight) in self.between(code, at) {
             let lay = |plane| body.lay(&own, plane, [side; 2]);
