@@ -124,7 +124,7 @@ fn step(fixed: &[f32], slopes: &[Vec<f32>; 2], moving: &[f32], displacement: &mu
 }
 
 fn grid([width, height]: [usize; 2]) -> Grid {
-    Grid { size: [width, height, 1], spacing: [1.0; 3] }
+    Grid::unit([width, height, 1])
 }
 
 /// Central differences along x and along y, one-sided at the border.
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn wrong_lengths_and_volumes_are_refused() {
         let plane = vec![0.0; 6];
-        let volume = Grid { size: [1, 2, 3], spacing: [1.0; 3] };
+        let volume = Grid::unit([1, 2, 3]);
         let params = DemonsParams::default();
         assert!(matches!(register(&plane, &plane, &volume, &params), Err(Error::Dimension { .. })));
         assert!(matches!(register(&plane[1..], &plane, &grid([2, 3]), &params), Err(Error::Length { .. })));

@@ -60,7 +60,7 @@ impl Appearance {
             for (i, &sample) in slice.iter().enumerate() {
                 histogram[around.level(sample)] += weight(i);
             }
-            let levels = Grid { size: [LEVELS, 1, 1], spacing: [1.0; 3] };
+            let levels = Grid::unit([LEVELS, 1, 1]);
             let smooth = gaussian(&histogram, &levels, SMOOTH)?;
             let all = smooth.iter().sum::<f32>().max(f32::MIN_POSITIVE);
             Ok(smooth.iter().map(|count| (1.0 - EVEN) * count / all + EVEN / LEVELS as f32).collect())
@@ -99,7 +99,7 @@ mod tests {
             (0..SIDE * SIDE).map(|i| (15..25).contains(&(i % SIDE)) && (15..25).contains(&(i / SIDE))).collect();
         let texture = |i: usize| 0.02 * ((i * 7) % 5) as f32;
         let samples = inside.iter().enumerate().map(|(i, &inside)| if inside { object } else { others } + texture(i));
-        (samples.collect(), inside, Grid { size: [SIDE, SIDE, 1], spacing: [1.0; 3] })
+        (samples.collect(), inside, Grid::unit([SIDE, SIDE, 1]))
     }
 
     #[test]

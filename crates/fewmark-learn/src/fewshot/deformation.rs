@@ -19,7 +19,7 @@ const FLAT: f32 = 0.01;
 /// A square with samples from 0 to 1 relative to mean and standard deviation near each pixel, so that neither the scale of a scan nor a slowly
 /// varying field matters.
 pub(super) fn picture(square: &[f32], side: usize) -> Result<Vec<f32>, Error> {
-    let grid = grid([side; 2]);
+    let grid = Grid::unit([side, side, 1]);
     let near = NEAR * side as f64;
     let means = gaussian(square, &grid, near)?;
     let squares = gaussian(&square.iter().map(|s| s * s).collect::<Vec<_>>(), &grid, near)?;
@@ -39,14 +39,12 @@ pub(super) fn bent(
 ) -> Result<Vec<f32>, Error> {
     let Some(window) = Window::around(mask, side) else { return Ok(mask.to_vec()) };
     let params = DemonsParams { smoothing, ..DemonsParams::default() };
-    let found = register(&window.cut(picture), &window.cut(shown), &grid(window.size), &params)?;
+    let [width, height] = window.size;
+    let grid = Grid::unit([width, height, 1]);
+    let found = register(&window.cut(picture), &window.cut(shown), &grid, &params)?;
     let mut bent = vec![0.0; mask.len()];
     window.paste(&found.pull(&window.cut(mask))?, &mut bent);
     Ok(bent)
-}
-
-fn grid([width, height]: [usize; 2]) -> Grid {
-    Grid { size: [width, height, 1], spacing: [1.0; 3] }
 }
 
 /// A part of a square.

@@ -187,4 +187,22 @@ mod tests {
         let laid = body([0.0, 2.0], [0.0, 7.0]).lay(&body([0.0, 4.0], [0.0, 7.0]), &plane, [5, 8]);
         assert_eq!(laid.iter().step_by(8).copied().collect::<Vec<_>>(), [0.0, 2.0, 4.0, 0.0, 0.0]);
     }
+
+    #[test]
+    fn a_body_that_is_moved_moves_what_is_laid_on_it_and_in_pixels_it_is_the_same() {
+        let (own, other) =
+            (Body { rows: [1.0, 5.0], columns: [0.0, 6.0] }, Body { rows: [0.0, 4.0], columns: [1.0, 7.0] });
+        let plane: Vec<f32> = (0..64).map(|i| (i * i % 23) as f32).collect();
+        let laid = own.lay(&other, &plane, [8; 2]);
+        let moved = own.shifted([2.0, -1.0]).lay(&other, &plane, [8; 2]);
+        let expected: Vec<f32> = shifted(&laid, [8; 2], [2, -1]).collect();
+        // But for the first two rows and the last column, of which the shifted plane knows nothing.
+        for (moved, expected) in moved.chunks_exact(8).zip(expected.chunks_exact(8)).skip(2) {
+            assert_eq!(moved[..7], expected[..7]);
+        }
+        // The middle of a feature is the middle of its pixels.
+        let [row, column] = own.in_pixels(4.0).to(&other.in_pixels(4.0), [4.0 * 3.0 + 1.5, 4.0 * 2.0 + 1.5]);
+        let of_features = own.to(&other, [3.0, 2.0]).map(|at| 4.0 * at + 1.5);
+        assert!((row - of_features[0]).hypot(column - of_features[1]) < 1e-9);
+    }
 }

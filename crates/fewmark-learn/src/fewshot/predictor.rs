@@ -322,5 +322,5 @@ impl Predictor {
 /// The pixels of a slice, of unit spacing, and how many its longer side has.
 fn pixels(geometry: &Geometry) -> (Grid, f64) {
     let [width, height, _] = geometry.size();
-    (Grid { size: [width, height, 1], spacing: [1.0; 3] }, width.max(height) as f64)
+    (Grid::unit([width, height, 1]), width.max(height) as f64)
 }
