@@ -332,7 +332,7 @@ fn table(rows: &[Row], data: &DataSet) -> String {
         "Dice x 100. Classes, mean and largest component are by the paper's protocol: three labelled slices, and only slices \
          that hold the class (track: strict). Whole scans are segmented by all slices of the labelled scan, with nothing known of the query \
          (track: one labelled scan); their HD95 is in mm. Beyond the paper, slices are seen larger than in training, an object's place in the labelled \
-         slices is a prior, moved to where its surroundings agree, its brightness beside them counts, and its outline is drawn on pixels, unless the changes switch these off \
-         (inference.enlargement, inference.prior, inference.context, inference.appearance, inference.smoothing, inference.offset, inference.neighbours).\n\n{table}"
+         slices is a prior, turned, enlarged and moved to where slices look alike around it, its brightness beside them counts, and its outline is drawn on pixels, unless the changes switch these off \
+         (inference.enlargement, inference.prior, inference.turn, inference.context, inference.appearance, inference.smoothing, inference.offset, inference.neighbours).\n\n{table}"
     )
 }

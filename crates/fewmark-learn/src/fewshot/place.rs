@@ -5,12 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::augmentation::smooth;
 
-/// Odds count no more than this, so that a few certain features do not decide where an object lies.
-const CLEAREST: f32 = 4.0;
-
-/// What a shift by the side of the square would cost, in mean odds under the object's place; half as far costs a quarter.
-const SHIFT_COST: f32 = 20.0;
-
 /// The rectangle that the body fills in the slices of a scan: first and last row, first and last column, in features.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Body {
@@ -49,11 +43,6 @@ impl Body {
         Self { rows: scaled(self.rows), columns: scaled(self.columns) }
     }
 
-    /// The same rectangle further down and to the right.
-    pub(super) fn shifted(&self, [down, right]: [f64; 2]) -> Self {
-        Self { rows: self.rows.map(|row| row + down), columns: self.columns.map(|column| column + right) }
-    }
-
     /// The cell of a grid of `cells` x `cells` in the rectangle in which a feature lies; none outside.
     pub(super) fn cell(&self, row: usize, column: usize, cells: usize) -> Option<usize> {
         let along = |at: usize, [first, last]: [f64; 2]| {
@@ -63,24 +52,82 @@ impl Body {
         Some(along(row, self.rows)? * cells + along(column, self.columns)?)
     }
 
-    /// A plane of another body's features on the features of this one, the two rectangles laid over each other; 0 outside.
-    pub(super) fn lay(&self, other: &Self, plane: &[f32], size: [usize; 2]) -> Vec<f32> {
-        let features = (0..size[0]).flat_map(|row| (0..size[1]).map(move |column| [row as f64, column as f64]));
-        features
-            .map(|feature| {
-                let [row, column] = self.to(other, feature);
-                at_place(plane, size, row, column)
-            })
-            .collect()
-    }
-
     /// The row and column in another body that correspond to those in this one.
-    pub(super) fn to(&self, other: &Self, [row, column]: [f64; 2]) -> [f64; 2] {
+    fn to(&self, other: &Self, [row, column]: [f64; 2]) -> [f64; 2] {
         let map = |at: f64, from: [f64; 2], to: [f64; 2]| {
             let length = (from[1] - from[0]).max(1.0);
             to[0] + (at - from[0]) * (to[1] - to[0]).max(1.0) / length
         };
         [map(row, self.rows, other.rows), map(column, self.columns, other.columns)]
+    }
+}
+
+/// How an object is turned, enlarged and moved after two bodies were laid over each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pose {
+    /// In radians, from rows to columns
+    pub(super) angle: f64,
+    /// How much larger it becomes
+    pub(super) growth: f64,
+    /// Along rows and columns
+    pub(super) shift: [f64; 2],
+}
+
+impl Pose {
+    pub(super) const REST: Self = Self { angle: 0.0, growth: 1.0, shift: [0.0; 2] };
+}
+
+/// How one scan's slices are laid over those of another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Laying {
+    /// Of the scan that is looked at
+    body: Body,
+    /// Of the scan that is laid over it
+    other: Body,
+    /// About which row and column of the other scan it is turned and enlarged
+    centre: [f64; 2],
+    pose: Pose,
+}
+
+impl Laying {
+    /// The body of a scan that is looked at, and that of another, laid over each other; `centre` is the row and column of the other about which
+    /// it will be turned.
+    pub(super) fn new([body, other]: [Body; 2], centre: [f64; 2]) -> Self {
+        Self { body, other, centre, pose: Pose::REST }
+    }
+
+    /// The same in another pose.
+    pub(super) fn with(&self, pose: Pose) -> Self {
+        Self { pose, ..*self }
+    }
+
+    /// The same in pixels, so many along each side of a feature.
+    pub(super) fn in_pixels(&self, pixels: f64) -> Self {
+        Self {
+            body: self.body.in_pixels(pixels),
+            other: self.other.in_pixels(pixels),
+            centre: self.centre.map(|at| (at + 0.5) * pixels - 0.5),
+            pose: Pose { shift: self.pose.shift.map(|shift| shift * pixels), ..self.pose },
+        }
+    }
+
+    /// A plane of the other scan on this one; 0 outside.
+    pub(super) fn lay(&self, plane: &[f32], size: [usize; 2]) -> Vec<f32> {
+        let places = (0..size[0]).flat_map(|row| (0..size[1]).map(move |column| [row as f64, column as f64]));
+        let of_place = |place| {
+            let [row, column] = self.in_other(place);
+            at_place(plane, size, row, column)
+        };
+        places.map(of_place).collect()
+    }
+
+    /// The row and column of the other scan that come to lie on those of this one.
+    pub(super) fn in_other(&self, [row, column]: [f64; 2]) -> [f64; 2] {
+        let Pose { angle, growth, shift: [down, right] } = self.pose;
+        let [row, column] = self.body.to(&self.other, [row - down, column - right]);
+        let (row, column) = (row - self.centre[0], column - self.centre[1]);
+        let (sin, cos) = angle.sin_cos();
+        [self.centre[0] + (cos * row - sin * column) / growth, self.centre[1] + (sin * row + cos * column) / growth]
     }
 }
 
@@ -105,70 +152,9 @@ pub(super) fn blurred(FeatureMask { share, size: [_, columns] }: &FeatureMask, b
     if blur > 0.0 { smooth(share.clone(), *columns, blur) } else { share.clone() }
 }
 
-/// The shifts along rows and columns by which a place may be moved: no more than `reach` sides of the square along each.
-pub(super) fn shifts(size: [usize; 2], reach: f64) -> Vec<[isize; 2]> {
-    let reach = (reach * size[0] as f64).round() as isize;
-    (-reach..=reach).flat_map(|down| (-reach..=reach).map(move |right| [down, right])).collect()
-}
-
-/// By which of some shifts the places of an object in some slices, of `size` rows and columns of features each, are moved together: by that where
-/// the odds of the features under them, and what speaks for the shift besides, are best.
-pub(super) fn best_shift(
-    places: &[Vec<f32>],
-    odds: &[Vec<f32>],
-    size: [usize; 2],
-    shifts: impl Iterator<Item = ([isize; 2], f32)>,
-) -> [isize; 2] {
-    let sum: f32 = places.iter().flatten().sum();
-    let side = size[0] as f32;
-    let scored = shifts.map(|(shift, besides)| {
-        let of_slice = |(place, odds): (&Vec<f32>, &Vec<f32>)| {
-            let under = |(share, odds): (f32, &f32)| share * odds.clamp(-CLEAREST, CLEAREST);
-            shifted(place, size, shift).zip(odds).map(under).sum::<f32>()
-        };
-        let found: f32 = places.iter().zip(odds).map(of_slice).sum();
-        let [down, right] = shift.map(|s| (s as f32 / side).powi(2));
-        (found / sum.max(1.0) + besides - SHIFT_COST * (down + right), shift)
-    });
-    scored.max_by(|a, b| a.0.total_cmp(&b.0)).map_or([0, 0], |(_, shift)| shift)
-}
-
-/// A plane moved down and to the right; 0 where nothing was.
-pub(super) fn shifted(plane: &[f32], [rows, columns]: [usize; 2], shift: [isize; 2]) -> impl Iterator<Item = f32> {
-    let at = move |row: usize, column: usize| {
-        let row = row.checked_add_signed(-shift[0]).filter(|&row| row < rows)?;
-        let column = column.checked_add_signed(-shift[1]).filter(|&column| column < columns)?;
-        Some(plane[row * columns + column])
-    };
-    (0..rows).flat_map(move |row| (0..columns).map(move |column| at(row, column).unwrap_or(0.0)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_place_follows_the_odds_as_far_as_it_reaches() {
-        let size = [6, 7];
-        let at = |row: usize, column: usize| {
-            let mut plane = vec![0.0; 42];
-            plane[row * 7 + column] = 1.0;
-            plane
-        };
-        let odds = |row, column| at(row, column).into_iter().map(|x| 8.0 * x - 1.0).collect::<Vec<f32>>();
-        let places = [at(2, 3), at(3, 3)];
-        let reaching = |reach: f64| shifts(size, reach).into_iter().map(|shift| (shift, 0.0));
-        assert_eq!(best_shift(&places, &[odds(4, 1), odds(5, 1)], size, reaching(0.5)), [2, -2]);
-        assert_eq!(shifted(&at(2, 3), size, [2, -2]).collect::<Vec<_>>(), at(4, 1));
-        // Out of reach: the place stays where it costs nothing.
-        assert_eq!(best_shift(&places, &[odds(4, 1), odds(5, 1)], size, reaching(0.17)), [0, 0]);
-        // Odds that say nothing, and a place that is nowhere.
-        assert_eq!(best_shift(&places, &[vec![0.0; 42], vec![0.0; 42]], size, reaching(0.5)), [0, 0]);
-        assert_eq!(best_shift(&[vec![0.0; 42]], &[odds(0, 0)], size, reaching(0.5)), [0, 0]);
-        // Odds that say nothing, where something else speaks for a shift.
-        let besides = shifts(size, 0.5).into_iter().map(|shift| (shift, if shift == [1, -2] { 9.0 } else { 0.0 }));
-        assert_eq!(best_shift(&places, &[vec![0.0; 42], vec![0.0; 42]], size, besides), [1, -2]);
-    }
 
     #[test]
     fn cells_part_the_rectangle_of_a_body() {
@@ -184,25 +170,41 @@ mod tests {
         let body = |rows: [f64; 2], columns: [f64; 2]| Body { rows, columns };
         let plane: Vec<f32> = (0..40).map(|i| (i / 8) as f32).collect();
         // Two rows of the one body are four of the other.
-        let laid = body([0.0, 2.0], [0.0, 7.0]).lay(&body([0.0, 4.0], [0.0, 7.0]), &plane, [5, 8]);
+        let laying = Laying::new([body([0.0, 2.0], [0.0, 7.0]), body([0.0, 4.0], [0.0, 7.0])], [0.0; 2]);
+        let laid = laying.lay(&plane, [5, 8]);
         assert_eq!(laid.iter().step_by(8).copied().collect::<Vec<_>>(), [0.0, 2.0, 4.0, 0.0, 0.0]);
     }
 
     #[test]
-    fn a_body_that_is_moved_moves_what_is_laid_on_it_and_in_pixels_it_is_the_same() {
-        let (own, other) =
-            (Body { rows: [1.0, 5.0], columns: [0.0, 6.0] }, Body { rows: [0.0, 4.0], columns: [1.0, 7.0] });
-        let plane: Vec<f32> = (0..64).map(|i| (i * i % 23) as f32).collect();
-        let laid = own.lay(&other, &plane, [8; 2]);
-        let moved = own.shifted([2.0, -1.0]).lay(&other, &plane, [8; 2]);
-        let expected: Vec<f32> = shifted(&laid, [8; 2], [2, -1]).collect();
-        // But for the first two rows and the last column, of which the shifted plane knows nothing.
-        for (moved, expected) in moved.chunks_exact(8).zip(expected.chunks_exact(8)).skip(2) {
-            assert_eq!(moved[..7], expected[..7]);
-        }
+    fn a_pose_turns_enlarges_and_moves_what_is_laid() {
+        let body = Body { rows: [0.0, 8.0], columns: [0.0, 8.0] };
+        let at_rest = Laying::new([body; 2], [4.0, 4.0]);
+        let point = |row: usize, column: usize| {
+            let mut plane = vec![0.0; 81];
+            plane[row * 9 + column] = 1.0;
+            plane
+        };
+        let laid = |pose| {
+            at_rest.with(pose).lay(&point(2, 4), [9; 2]).iter().map(|x| (x * 1e3).round() / 1e3).collect::<Vec<_>>()
+        };
+        assert_eq!(laid(Pose::REST), point(2, 4));
+        assert_eq!(laid(Pose { shift: [3.0, -1.0], ..Pose::REST }), point(5, 3));
+        // A quarter of a turn about the middle, and there and back.
+        assert_eq!(laid(Pose { angle: std::f64::consts::FRAC_PI_2, ..Pose::REST }), point(4, 6));
+        assert_eq!(laid(Pose { angle: -std::f64::consts::FRAC_PI_2, ..Pose::REST }), point(4, 2));
+        // Twice as far from the middle, and then moved: the body's own scale does not matter.
+        let grown = Pose { growth: 2.0, shift: [1.0, 2.0], ..Pose::REST };
+        assert_eq!(laid(grown).iter().position(|&x| x == 1.0), Some(9 + 6));
+    }
+
+    #[test]
+    fn a_laying_in_pixels_is_the_same() {
+        let bodies = [Body { rows: [1.0, 5.0], columns: [0.0, 6.0] }, Body { rows: [0.0, 4.0], columns: [1.0, 7.0] }];
+        let pose = Pose { angle: 0.7, growth: 1.2, shift: [1.0, -2.0] };
+        let laying = Laying::new(bodies, [2.0, 3.5]).with(pose);
         // The middle of a feature is the middle of its pixels.
-        let [row, column] = own.in_pixels(4.0).to(&other.in_pixels(4.0), [4.0 * 3.0 + 1.5, 4.0 * 2.0 + 1.5]);
-        let of_features = own.to(&other, [3.0, 2.0]).map(|at| 4.0 * at + 1.5);
+        let [row, column] = laying.in_pixels(4.0).in_other([4.0 * 3.0 + 1.5, 4.0 * 2.0 + 1.5]);
+        let of_features = laying.in_other([3.0, 2.0]).map(|at| 4.0 * at + 1.5);
         assert!((row - of_features[0]).hypot(column - of_features[1]) < 1e-9);
     }
 }

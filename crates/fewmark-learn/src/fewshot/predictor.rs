@@ -10,7 +10,7 @@ use fewmark_image::{Geometry, Image, LabelMap};
 use fewmark_nets::{Encoder, FeatureMask, Prototypes};
 use rayon::prelude::*;
 
-use super::alignment::Stack;
+use super::alignment::{Stack, descriptor};
 use super::appearance::{Appearance, Around};
 use super::config::FewShotConfig;
 use super::deformation::picture;
@@ -18,8 +18,6 @@ use super::frame::{Frame, resize};
 use super::outline;
 use super::place::Body;
 use super::scan::{Slices, samples_in_unit, share};
-use super::support::descriptor;
-use super::surroundings::UnitFeatures;
 use crate::model::{self, Header, Model, Summary};
 use crate::{Error, weights};
 
@@ -92,18 +90,14 @@ impl Encoded {
         [rows, columns]
     }
 
-    /// The features of a slice, each of length 1.
-    pub(super) fn unit_features(&self, z: usize) -> UnitFeatures {
-        let features = self.features[z].clone().into_data().convert::<f32>();
-        UnitFeatures::of(&features.try_to_vec().expect("numbers just converted"), self.size())
-    }
-
     /// What the slices look like, for an alignment along z.
     pub(super) fn stack(&self) -> Stack {
-        Stack::new(
-            (0..self.depth()).map(|z| descriptor(&self.unit_features(z), &self.body)).collect(),
-            self.geometry.spacing()[2],
-        )
+        let of_slice = |features: &Tensor<3>| {
+            let features = features.clone().into_data().convert::<f32>();
+            let features = features.try_to_vec::<f32>().expect("numbers that were just converted");
+            descriptor(&features, self.size(), &self.body)
+        };
+        Stack::new(self.features.iter().map(of_slice).collect(), self.geometry.spacing()[2])
     }
 
     /// Values of features on the pixels of the square.
@@ -126,7 +120,7 @@ impl Encoded {
         share(labels, z, label, &self.frame)
     }
 
-    /// What a slice looks like in the square, see [`picture`].
+    /// What a slice looks like in the square, see [`picture()`].
     pub(super) fn picture(&self, z: usize) -> &[f32] {
         &self.pictures[z]
     }
@@ -200,12 +194,14 @@ impl Predictor {
         Ok(Self { network, config, device })
     }
 
-    /// The encoder that is inside the program, trained on made-up anatomies alone.
+    /// The encoder that is inside the program, trained on made-up anatomies alone, used as today's settings say: its file keeps those of the day
+    /// on which it was trained.
     ///
     /// # Errors
     /// None but for a program that was built wrongly.
     pub fn built_in(device: Device) -> Result<Self, Error> {
-        Self::load(model::parse(BUILT_IN, Path::new("the model inside the program"))?, device)
+        let model = Self::load(model::parse(BUILT_IN, Path::new("the model inside the program"))?, device)?;
+        Ok(model.with_inference_of(&FewShotConfig::default()))
     }
 
     /// A model that was read from a file.

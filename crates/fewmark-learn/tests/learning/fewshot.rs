@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use burn::tensor::Device;
 use fewmark_image::{Dimension, Geometry, Image, LabelMap};
 use fewmark_learn::fewshot::{
-    Augmentation, FewShotConfig, Known, LossConfig, Predictor, Scan, Source, Support, se_net_paper, train_on,
-    train_se_net,
+    Augmentation, FewShotConfig, InferenceConfig, Known, LossConfig, Predictor, Scan, Source, Support, se_net_paper,
+    train_on, train_se_net,
 };
 use fewmark_learn::model::{self, Summary};
 use fewmark_learn::superpixels::Partition;
@@ -96,6 +96,7 @@ fn an_encoder_learns_from_superpixels_and_segments_another_body() {
 #[test]
 fn a_scan_is_segmented_by_itself() {
     let predictor = Predictor::built_in(Device::flex()).unwrap();
+    assert_eq!(predictor.config().inference, InferenceConfig::default());
     let (image, labels) = body(0);
     let scan = predictor.encode(&image, &mut go_on).unwrap();
     let support = Support::new(&predictor, &scan, &labels).unwrap();
@@ -250,7 +251,7 @@ fn a_model_that_was_shown_something_needs_nothing_else() {
     assert!(Predictor::load(model::read(&path).unwrap(), Device::flex()).is_err());
     // Without any part of what it was shown it is refused.
     let whole = std::fs::read(&path).unwrap();
-    for part in ["background", "object", "mask", "place", "window", "surroundings", "appearance"] {
+    for part in ["background", "object", "mask", "place", "appearance"] {
         let (name, broken) = (format!("label.1.{part}\""), path.with_file_name(format!("{part}.safetensors")));
         let at = whole.windows(name.len()).position(|bytes| bytes == name.as_bytes()).expect("the part's name");
         let mut bytes = whole.clone();
