@@ -333,6 +333,7 @@ fn table(rows: &[Row], data: &DataSet) -> String {
          that hold the class (track: strict). Whole scans are segmented by all slices of the labelled scan, with nothing known of the query \
          (track: one labelled scan); their HD95 is in mm. Beyond the paper, slices are seen larger than in training, an object's place in the labelled \
          slices is a prior, turned, enlarged and moved to where slices look alike around it, its brightness beside them counts, and its outline is drawn on pixels, unless the changes switch these off \
-         (inference.enlargement, inference.prior, inference.turn, inference.context, inference.appearance, inference.smoothing, inference.offset, inference.neighbours).\n\n{table}"
+         (inference.enlargement, inference.prior, inference.turn, inference.context, inference.appearance, inference.smoothing, inference.offset, inference.neighbours). \
+         Rows whose changes say so were made by a program that compared surroundings by the similarity of their features.\n\n{table}"
     )
 }
