@@ -241,6 +241,9 @@ impl FewShotConfig {
         if reach > 1.0 {
             return failed("inference.reach", reach.to_string(), "no more than 1, the side of a slice");
         }
+        if turn > 180.0 {
+            return failed("inference.turn", turn.to_string(), "no more than 180 degrees to each side");
+        }
         if !offset.is_finite() {
             return failed("inference.offset", offset.to_string(), "a finite number");
         }
@@ -309,5 +312,16 @@ mod tests {
         }
         FewShotConfig::default().check().unwrap();
         FewShotConfig::paper().check().unwrap();
+    }
+
+    #[test]
+    fn turns_beyond_half_a_circle_are_refused() {
+        // Each is tried: without a limit there could be any number of them.
+        for turn in [-1.0, 181.0, 1e12, f64::NAN] {
+            let mut config = FewShotConfig::default();
+            config.inference.turn = turn;
+            let told = config.check().unwrap_err().to_string();
+            assert!(told.contains("inference.turn"), "{told}");
+        }
     }
 }

@@ -38,12 +38,12 @@ pub struct InferenceConfig {
     /// and features look like the object, in sides of the square.
     pub reach: f64,
     /// How far that place may be turned about the object's middle, in degrees to each side; where it may, it may also be a quarter larger or a fifth
-    /// smaller. 0 moves it alone. Chosen, as `reach` and what a turn and a size cost, with the encoder inside the program on scans that are learned
+    /// smaller. 0 moves it alone. Chosen, as what a turn and a size cost, with the encoder inside the program on scans that are learned
     /// from: mean Dice x 100 of cardiac MRI, five folds, 72.5 (scans of which nothing is known 61.8), where the surroundings were compared by features
     /// and only moved 68.1 (60.1); abdominal MRI, two folds, 82.1 (75.7) and 82.3 (76.7).
     pub turn: f64,
     /// Weight of how alike slices look around an object when its place is moved: of a correlation, beside mean log odds. Objects that look alike, as
-    /// the two ventricles of a heart, are told from each other by it (cardiac MRI, two folds, sizes for next to nothing: 72.6 with 10, 76.4 with 20,
+    /// the two ventricles of a heart, are told from each other by it. Chosen like `turn` (cardiac MRI, two folds, sizes for next to nothing: 72.6 with 10, 76.4 with 20,
     /// 75.9 with 40).
     pub context: f64,
     /// Standard deviation of the Gaussian that weighs what surrounds an object, in sides of the square.

@@ -1,6 +1,5 @@
 //! Where an object lies in a slice, as far as its place in another scan tells.
 
-use fewmark_nets::FeatureMask;
 use serde::{Deserialize, Serialize};
 
 use super::augmentation::smooth;
@@ -146,10 +145,10 @@ fn at_place(plane: &[f32], [rows, columns]: [usize; 2], row: f64, column: f64) -
     sum
 }
 
-/// A mask on the grid of the features, blurred by a Gaussian with a standard deviation in sides of the square; 0 leaves it as it is.
-pub(super) fn blurred(FeatureMask { share, size: [_, columns] }: &FeatureMask, blur: f64) -> Vec<f32> {
-    let blur = blur * *columns as f64;
-    if blur > 0.0 { smooth(share.clone(), *columns, blur) } else { share.clone() }
+/// A plane with lines of `columns` features, blurred by a Gaussian with a standard deviation in sides of the square; 0 leaves it as it is.
+pub(super) fn blurred(plane: &[f32], columns: usize, blur: f64) -> Vec<f32> {
+    let blur = blur * columns as f64;
+    if blur > 0.0 { smooth(plane.to_vec(), columns, blur) } else { plane.to_vec() }
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@ use std::f64::consts::FRAC_PI_2;
 
 use rayon::prelude::*;
 
-use super::augmentation::smooth;
 use super::inference::InferenceConfig;
-use super::place::{Body, Laying, Pose};
+use super::place::{Body, Laying, Pose, blurred};
 
 /// Odds count no more than this, so that a few certain features do not decide where an object lies.
 const CLEAREST: f32 = 4.0;
@@ -166,8 +165,7 @@ impl Template {
     fn of(labelled: &Labelled, laying: &Laying, size: [usize; 2], window: f64) -> Self {
         let place = laying.lay(labelled.place, size);
         let picture = laying.lay(&labelled.picture, size);
-        let blur = window * size[1] as f64;
-        let weights = if blur > 0.0 { smooth(place.clone(), size[1], blur) } else { place.clone() };
+        let weights = blurred(&place, size[1], window);
         let least = WINDOW * weights.iter().copied().fold(0.0, f32::max);
         let inside: Vec<usize> = (0..weights.len()).filter(|&i| weights[i] > least).collect();
         let sum: f32 = inside.iter().map(|&i| weights[i]).sum();

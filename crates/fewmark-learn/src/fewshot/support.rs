@@ -63,7 +63,8 @@ impl Support {
             let InferenceConfig { blur, window, .. } = predictor.config().inference;
             let blur = blur.min(BLUR_OF_THICKNESS * thickness);
             for (z, shot) in shots {
-                let place = blurred(shot.mask(), blur);
+                let FeatureMask { share, size: [_, columns] } = shot.mask();
+                let place = blurred(share, *columns, blur);
                 let appearance = scan.appearance(labels, z, code, window)?;
                 let prototypes = predictor.prototypes(&shot);
                 let mask = scan.share(labels, z, code);

@@ -96,7 +96,6 @@ fn an_encoder_learns_from_superpixels_and_segments_another_body() {
 #[test]
 fn a_scan_is_segmented_by_itself() {
     let predictor = Predictor::built_in(Device::flex()).unwrap();
-    assert_eq!(predictor.config().inference, InferenceConfig::default());
     let (image, labels) = body(0);
     let scan = predictor.encode(&image, &mut go_on).unwrap();
     let support = Support::new(&predictor, &scan, &labels).unwrap();
@@ -260,6 +259,12 @@ fn a_model_that_was_shown_something_needs_nothing_else() {
         let told = Known::load(model::read(&broken).unwrap(), Device::flex()).unwrap_err().to_string();
         assert!(told.contains("lacks a part of a support"), "{part}: {told}");
     }
+}
+
+#[test]
+fn the_encoder_inside_the_program_works_by_today_s_settings() {
+    let predictor = Predictor::built_in(Device::flex()).unwrap();
+    assert_eq!(predictor.config().inference, InferenceConfig::default());
 }
 
 #[test]
