@@ -230,6 +230,7 @@ impl FewShotConfig {
             blur,
             reach,
             turn,
+            candidates,
             context,
             window,
             appearance,
@@ -243,6 +244,9 @@ impl FewShotConfig {
         }
         if turn > 180.0 {
             return failed("inference.turn", turn.to_string(), "no more than 180 degrees to each side");
+        }
+        if candidates == 0 {
+            return failed("inference.candidates", "0".into(), "a whole number of at least 1");
         }
         if !offset.is_finite() {
             return failed("inference.offset", offset.to_string(), "a finite number");

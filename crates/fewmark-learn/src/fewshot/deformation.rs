@@ -5,6 +5,7 @@ use fewmark_classical::demons::{DemonsParams, register};
 use fewmark_classical::edge::gaussian;
 use fewmark_grid::Grid;
 
+use super::search::correlation;
 use crate::Error;
 
 /// Standard deviation of the Gaussian in which the brightness of a pixel is told, in sides of the square.
@@ -28,23 +29,34 @@ pub(super) fn picture(square: &[f32], side: usize) -> Result<Vec<f32>, Error> {
     Ok(square.iter().zip(&means).zip(squares).map(relative).collect())
 }
 
-/// The mask of an object in a picture, bent to another picture. `smoothing` is the standard deviation of the Gaussian that smooths displacements,
-/// in pixels. All are squares.
-pub(super) fn bent(
-    mask: &[f32],
-    shown: &[f32],
-    picture: &[f32],
-    side: usize,
-    smoothing: f64,
-) -> Result<Vec<f32>, Error> {
-    let Some(window) = Window::around(mask, side) else { return Ok(mask.to_vec()) };
-    let params = DemonsParams { smoothing, ..DemonsParams::default() };
-    let [width, height] = window.size;
-    let grid = Grid::unit([width, height, 1]);
-    let found = register(&window.cut(picture), &window.cut(shown), &grid, &params)?;
-    let mut bent = vec![0.0; mask.len()];
-    window.paste(&found.pull(&window.cut(mask))?, &mut bent);
-    Ok(bent)
+/// An object laid over a slice: its mask, and what the slice that shows it looks like there. Both are squares.
+#[derive(Clone, Debug)]
+pub(super) struct Laid {
+    pub(super) mask: Vec<f32>,
+    pub(super) shown: Vec<f32>,
+}
+
+impl Laid {
+    /// The same, bent to a picture. `smoothing` is the standard deviation of the Gaussian that smooths displacements, in pixels.
+    pub(super) fn bent(mut self, picture: &[f32], smoothing: f64) -> Result<Self, Error> {
+        let Some(window) = Window::around(&self.mask) else { return Ok(self) };
+        let params = DemonsParams { smoothing, ..DemonsParams::default() };
+        let shown = window.cut(&self.shown);
+        let found = register(&window.cut(picture), &shown, &window.grid(), &params)?;
+        window.paste(&found.pull(&shown)?, &mut self.shown);
+        let mask = found.pull(&window.cut(&self.mask))?;
+        self.mask.fill(0.0);
+        window.paste(&mask, &mut self.mask);
+        Ok(self)
+    }
+
+    /// How alike it and a picture look in the object and near it: their correlation, weighted by the mask blurred by a Gaussian of the standard
+    /// deviation `near`, in pixels; 0 where there is no object.
+    pub(super) fn likeness(&self, picture: &[f32], near: f64) -> Result<f64, Error> {
+        let Some(window) = Window::around(&self.mask) else { return Ok(0.0) };
+        let weights = gaussian(&window.cut(&self.mask), &window.grid(), near)?;
+        Ok(correlation(&window.cut(&self.shown), &window.cut(picture), &weights))
+    }
 }
 
 /// A part of a square.
@@ -58,7 +70,8 @@ struct Window {
 
 impl Window {
     /// What lies no further than the margin from a mask; none around nothing.
-    fn around(mask: &[f32], side: usize) -> Option<Self> {
+    fn around(mask: &[f32]) -> Option<Self> {
+        let side = mask.len().isqrt();
         let margin = (MARGIN * side as f64).round() as usize;
         let inside = || (0..mask.len()).filter(|&i| mask[i] > 0.0);
         let of = |along: fn(usize, usize) -> usize| {
@@ -68,6 +81,11 @@ impl Window {
         };
         let ((x, width), (y, height)) = (of(|i, side| i % side)?, of(|i, side| i / side)?);
         Some(Self { side, first: [x, y], size: [width, height] })
+    }
+
+    fn grid(&self) -> Grid {
+        let [width, height] = self.size;
+        Grid::unit([width, height, 1])
     }
 
     fn rows(&self) -> impl Iterator<Item = usize> {
@@ -114,19 +132,24 @@ mod tests {
         // Another scale and another offset.
         let other: Vec<f32> = other.iter().map(|s| 0.5 * s + 0.1).collect();
         let [shown, other] = [&shown, &other].map(|square| picture(square, SIDE).unwrap());
-        let found = bent(&mask, &shown, &other, SIDE, 1.5).unwrap();
+        let laid = Laid { mask: mask.clone(), shown };
+        let found = laid.clone().bent(&other, 1.5).unwrap();
         let dice = |a: &[f32], b: &[f32]| {
             let both: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
             2.0 * both / (a.iter().sum::<f32>() + b.iter().sum::<f32>())
         };
-        let (before, after) = (dice(&mask, &truth), dice(&found, &truth));
+        let (before, after) = (dice(&mask, &truth), dice(&found.mask, &truth));
         assert!(before < 0.75 && after > 0.9, "{before} {after}");
+        let [before, after] = [&laid, &found].map(|laid| laid.likeness(&other, 4.0).unwrap());
+        assert!(before < 0.6 && after > 0.85, "{before} {after}");
     }
 
     #[test]
     fn nothing_stays_nothing() {
         let flat = picture(&[0.5; SIDE * SIDE], SIDE).unwrap();
         assert!(flat.iter().all(|s| s.abs() < 1e-3));
-        assert_eq!(bent(&[0.0; SIDE * SIDE], &flat, &flat, SIDE, 1.5).unwrap(), [0.0; SIDE * SIDE]);
+        let nothing = Laid { mask: vec![0.0; SIDE * SIDE], shown: flat.clone() }.bent(&flat, 1.5).unwrap();
+        assert_eq!(nothing.mask, [0.0; SIDE * SIDE]);
+        assert_eq!(nothing.likeness(&flat, 4.0).unwrap(), 0.0);
     }
 }

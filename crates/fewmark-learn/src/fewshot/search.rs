@@ -27,6 +27,9 @@ const TURN_STEP: f64 = 20.0;
 /// Objects that are this much larger or smaller are tried.
 const GROWTH: f64 = 1.25;
 
+/// Candidates are of other turns, or so far apart, in sides of the square.
+const APART: f64 = 0.03;
+
 /// Slices are compared to where the blurred place is this share of its largest value.
 const WINDOW: f32 = 0.1;
 
@@ -51,17 +54,35 @@ pub(super) struct Query<'a> {
     pub(super) picture: Vec<f32>,
 }
 
+/// How a support may be laid over a scan.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) laying: Laying,
+    /// What speaks for it, in mean odds under the object's place
+    pub(super) score: f64,
+    /// What its pose costs, which the score has paid
+    cost: f64,
+}
+
+impl Candidate {
+    /// What speaks for it once it is bent, by how alike slices look then and the mean odds under the object's place.
+    pub(super) fn score_bent(&self, likeness: f64, odds: f64, config: &InferenceConfig) -> f64 {
+        config.context * likeness + odds - self.cost
+    }
+}
+
 /// How a support is laid over a scan, the same in all slices: by bodies first, then in the pose in which the slices look most like those of the
 /// support around the object (normalised cross-correlation, weighted by how near the object is) and the odds of the features under its place are best.
+/// The best of each turn, and of a turn's sizes those that come to lie elsewhere; no more than `config.candidates`, the best first.
 ///
 /// `bodies` are those of the scan and of the support, `size` is the number of rows and columns of features.
-pub(super) fn laying(
+pub(super) fn candidates(
     shown: &BTreeMap<usize, Labelled>,
     queries: &[Query],
     bodies: [Body; 2],
     size: [usize; 2],
     config: &InferenceConfig,
-) -> Laying {
+) -> Vec<Candidate> {
     let centre = centre(shown.values().map(|labelled| labelled.place), size);
     let at_rest = Laying::new(bodies, centre);
     let reach = (config.reach * size[0] as f64).round() as usize;
@@ -82,8 +103,44 @@ pub(super) fn laying(
         });
         scored.max_by(|a, b| a.0.total_cmp(&b.0))
     };
-    let best: Vec<_> = poses(config.turn).into_par_iter().filter_map(best_of).collect();
-    best.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).map_or(at_rest, |(_, pose)| at_rest.with(pose))
+    let mut best: Vec<_> = poses(config.turn).into_par_iter().filter_map(best_of).collect();
+    best.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut kept: Vec<(f64, Pose)> = Vec::new();
+    for (score, pose) in best {
+        if kept.iter().all(|(_, other)| pose.is_apart(other, size)) {
+            kept.push((score, pose));
+        }
+    }
+    kept.truncate(config.candidates);
+    let candidate = |(score, pose): (f64, Pose)| Candidate { laying: at_rest.with(pose), score, cost: pose.cost(size) };
+    kept.into_iter().map(candidate).collect()
+}
+
+/// The mean odds under the place of an object, both on the grid of the features.
+pub(super) fn mean_odds(place: &[f32], odds: &[f32]) -> f64 {
+    let sum: f32 = place.iter().zip(odds).map(|(share, odds)| share * odds.clamp(-CLEAREST, CLEAREST)).sum();
+    f64::from(sum / area(place))
+}
+
+/// How many features an object fills, no less than one.
+fn area(place: &[f32]) -> f32 {
+    place.iter().sum::<f32>().max(1.0)
+}
+
+/// The correlation of two planes where each place has a weight; of planes without contrast it is near 0.
+pub(super) fn correlation(a: &[f32], b: &[f32], weights: &[f32]) -> f64 {
+    let sum: f32 = weights.iter().sum::<f32>().max(f32::MIN_POSITIVE);
+    let mean = |x: &[f32]| x.iter().zip(weights).map(|(x, weight)| x * weight).sum::<f32>() / sum;
+    let means = [mean(a), mean(b)];
+    let [mut both, mut of_a, mut of_b] = [0.0; 3];
+    for ((a, b), weight) in a.iter().zip(b).zip(weights) {
+        let [a, b] = [a - means[0], b - means[1]];
+        both += weight * a * b;
+        of_a += weight * a * a;
+        of_b += weight * b * b;
+    }
+    let contrast = |square: f32| (square / sum).sqrt().max(FLAT);
+    f64::from(both / sum / (contrast(of_a) * contrast(of_b)))
 }
 
 impl Pose {
@@ -91,6 +148,12 @@ impl Pose {
     fn cost(&self, size: [usize; 2]) -> f64 {
         let far: f64 = self.shift.iter().zip(size).map(|(shift, side)| (shift / side as f64).powi(2)).sum();
         SHIFT_COST * far + TURN_COST * (self.angle / FRAC_PI_2).powi(2) + GROWTH_COST * self.growth.ln().powi(2)
+    }
+
+    /// Whether it is of another turn, or lays the object elsewhere.
+    fn is_apart(&self, other: &Self, size: [usize; 2]) -> bool {
+        let [down, right] = [0, 1].map(|axis| (self.shift[axis] - other.shift[axis]) / size[axis] as f64);
+        self.angle != other.angle || down.hypot(right) >= APART
     }
 }
 
@@ -177,7 +240,7 @@ impl Template {
             Near { row: i / size[1], column: i % size[1], weight, seen, share: place[i] }
         };
         let near = inside.iter().map(of_feature).collect();
-        Self { near, contrast: variance.sqrt(), area: place.iter().sum() }
+        Self { near, contrast: variance.sqrt(), area: area(&place) }
     }
 
     /// Adds what speaks for each shift, row by row from that to the upper left: `weight` times the correlation of what the slices look like, and
@@ -204,7 +267,7 @@ impl Template {
         }
         for (i, score) in scores.iter_mut().enumerate() {
             let contrast = (of_square[i] - of_mean[i] * of_mean[i]).max(FLAT * FLAT).sqrt();
-            *score += weight * of_seen[i] / (contrast * self.contrast.max(FLAT)) + of_odds[i] / self.area.max(1.0);
+            *score += weight * of_seen[i] / (contrast * self.contrast.max(FLAT)) + of_odds[i] / self.area;
         }
     }
 }
@@ -233,7 +296,7 @@ mod tests {
         let (place, shown) = support();
         let body = Body::of(&[vec![1.0; SIZE[0] * SIZE[1]]], SIZE);
         let shown = BTreeMap::from([(3, Labelled { place: &place, picture: shown })]);
-        laying(&shown, &[Query { by: 3, odds, picture }], [body; 2], SIZE, config)
+        candidates(&shown, &[Query { by: 3, odds, picture }], [body; 2], SIZE, config).remove(0).laying
     }
 
     fn laid_at(pose: Pose) -> Laying {
@@ -254,6 +317,51 @@ mod tests {
             let picture = picture.into_iter().map(|x| 0.5 * x + 0.3).collect();
             assert_eq!(found(picture, &unknown, &InferenceConfig::default()), laid_at(pose));
         }
+    }
+
+    #[test]
+    fn candidates_are_sorted_and_each_is_another() {
+        let (place, picture) = support();
+        let unknown = vec![0.0; SIZE[0] * SIZE[1]];
+        let body = Body::of(&[vec![1.0; SIZE[0] * SIZE[1]]], SIZE);
+        let of_count = |candidates: usize, turn: f64| {
+            let shown = BTreeMap::from([(3, Labelled { place: &place, picture: picture.clone() })]);
+            let query = Query { by: 3, odds: &unknown, picture: picture.clone() };
+            let config = InferenceConfig { candidates, turn, ..InferenceConfig::default() };
+            super::candidates(&shown, &[query], [body; 2], SIZE, &config)
+        };
+        let found = of_count(5, 60.0);
+        assert_eq!(found.len(), 5);
+        assert_eq!(found[0].laying, laid_at(Pose::REST));
+        assert!(found.is_sorted_by(|a, b| a.score >= b.score), "{found:?}");
+        let layings: Vec<_> = found.iter().map(|candidate| candidate.laying).collect();
+        assert!((1..5).all(|i| !layings[..i].contains(&layings[i])), "{layings:?}");
+        assert_eq!(of_count(1, 60.0)[0].laying, layings[0]);
+        // One way to turn it and one size leave one way to lay it.
+        assert_eq!(of_count(5, 0.0).len(), 1);
+        // What a pose costs is paid before and after it is bent.
+        let config = InferenceConfig { context: 10.0, ..InferenceConfig::default() };
+        assert_eq!(found[0].score_bent(0.5, 2.0, &config), 7.0);
+        assert!(found[1].score_bent(0.5, 2.0, &config) < 7.0);
+    }
+
+    #[test]
+    fn correlations_are_those_where_weights_are() {
+        let (a, weights) = ([0.0, 1.0, 2.0, 50.0], [1.0, 1.0, 1.0, 0.0]);
+        for (b, expected) in [([5.0, 7.0, 9.0, -80.0], 1.0), ([3.0, 2.0, 1.0, 9.0], -1.0), ([1.0, 0.0, 1.0, 9.0], 0.0)]
+        {
+            let found = correlation(&a, &b, &weights);
+            assert!((found - expected).abs() < 1e-6, "{found} for {b:?}");
+        }
+        assert!(correlation(&a, &[0.5; 4], &weights).abs() < 1e-6);
+        assert_eq!(correlation(&a, &a, &[0.0; 4]), 0.0);
+    }
+
+    #[test]
+    fn odds_are_those_under_the_place() {
+        assert_eq!(mean_odds(&[0.0, 1.0, 3.0], &[9.0, 2.0, -2.0]), -1.0);
+        // Less than a feature counts as one, and nothing is clearer than clear.
+        assert_eq!(mean_odds(&[0.5, 0.0], &[100.0, 0.0]), 2.0);
     }
 
     #[test]
@@ -286,7 +394,7 @@ mod tests {
         let body = Body::of(&[vec![1.0; SIZE[0] * SIZE[1]]], SIZE);
         let shown = BTreeMap::from([(0, Labelled { place: &place, picture: picture.clone() })]);
         let query = Query { by: 0, odds: &place, picture };
-        let laying = laying(&shown, &[query], [body; 2], SIZE, &InferenceConfig::default());
-        assert_eq!(laying, Laying::new([body; 2], [19.5; 2]));
+        let found = candidates(&shown, &[query], [body; 2], SIZE, &InferenceConfig::default());
+        assert_eq!(found[0].laying, Laying::new([body; 2], [19.5; 2]));
     }
 }

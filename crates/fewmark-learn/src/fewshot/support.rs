@@ -9,7 +9,7 @@ use super::alignment::Stack;
 use super::appearance::Appearance;
 use super::augmentation::smooth;
 use super::config::FewShotConfig;
-use super::deformation::bent;
+use super::deformation::Laid;
 use super::inference::InferenceConfig;
 use super::place::{Body, Laying, blurred};
 use super::predictor::{Encoded, Predictor, SlicePrototypes};
@@ -157,11 +157,11 @@ impl Support {
         [(low, 1.0 - share), (high, share)].into_iter().filter(|&(_, weight)| weight > 0.0)
     }
 
-    /// How likely an object is by its place alone, in each pixel of the square of a slice that lies `at` in this scan: its mask there, laid over
-    /// the slice, bent to what the slice looks like, and blurred. Between slices that show the object it is linear, beyond them that of the last one.
+    /// How likely an object is by its place alone in a slice that lies `at` in this scan: its mask there, laid over the slice, bent to what the slice
+    /// looks like, and blurred. Between slices that show the object it is linear, beyond them that of the last one.
     ///
     /// # Errors
-    /// As [`bent`].
+    /// As [`Laid::bent`].
     ///
     /// # Panics
     /// If no slice shows the object.
@@ -172,23 +172,32 @@ impl Support {
         laying: &Laying,
         picture: &[f32],
         config: &InferenceConfig,
-    ) -> Result<Vec<f32>, Error> {
+    ) -> Result<Prior, Error> {
         let side = picture.len().isqrt();
+        let pixels = |sides: f64| sides * side as f64;
         let features = self.slices[self.showing(code)[0]][&code].place.len().isqrt();
         let laying = laying.in_pixels(side as f64 / features as f64);
-        let mut place = vec![0.0; picture.len()];
+        let lay = |plane| laying.lay(plane, [side; 2]);
+        let mut prior = Prior { place: vec![0.0; picture.len()], likeness: 0.0 };
         for (z, weight) in self.between(code, at) {
-            let lay = |plane| laying.lay(plane, [side; 2]);
-            let mask = lay(&self.slices[z][&code].mask);
-            let mask = match config.deformation {
-                0.0 => mask,
-                smoothing => bent(&mask, &lay(&self.pictures[&z]), picture, side, smoothing * side as f64)?,
-            };
-            place.iter_mut().zip(mask).for_each(|(place, share)| *place += weight * share);
+            let mut laid = Laid { mask: lay(&self.slices[z][&code].mask), shown: lay(&self.pictures[&z]) };
+            if config.deformation > 0.0 {
+                laid = laid.bent(picture, pixels(config.deformation))?;
+            }
+            prior.likeness += f64::from(weight) * laid.likeness(picture, pixels(config.window))?;
+            prior.place.iter_mut().zip(laid.mask).for_each(|(place, share)| *place += weight * share);
         }
         let blur = config.blur.min(BLUR_OF_THICKNESS * self.thickness[&code]);
-        Ok(smooth(place, side, blur * side as f64))
+        Ok(Prior { place: smooth(prior.place, side, pixels(blur)), ..prior })
     }
+}
+
+/// What the place of an object in a support says about a slice.
+pub(super) struct Prior {
+    /// How likely the object is in each pixel of the square
+    pub(super) place: Vec<f32>,
+    /// How alike the slices of the support and this one look there, from -1 to 1
+    pub(super) likeness: f64,
 }
 
 /// How thick an object is whose masks lie in some slices, in sides of the square: twice its area by the length of its outline, which is the
