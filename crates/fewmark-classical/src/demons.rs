@@ -10,6 +10,8 @@
 //!
 //! No step is longer than half a pixel.
 
+use multiversion::multiversion;
+
 use crate::edge::gaussian;
 use crate::{Error, Grid};
 
@@ -114,9 +116,18 @@ fn step(fixed: &[f32], slopes: &[Vec<f32>; 2], moving: &[f32], displacement: &mu
     let pulled = displacement.pulled(moving);
     let moved = gradient(&pulled, displacement.size);
     let [dx, dy] = &mut displacement.along;
-    for i in 0..fixed.len() {
+    add_steps([fixed, &pulled], [slopes, &moved], [dx, dy]);
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn add_steps([fixed, pulled]: [&[f32]; 2], [slopes, moved]: [&[Vec<f32>; 2]; 2], [dx, dy]: [&mut [f32]; 2]) {
+    // Slices of one length, so that the loop needs no checks.
+    let n = fixed.len();
+    let (pulled, dx, dy) = (&pulled[..n], &mut dx[..n], &mut dy[..n]);
+    let [[fx, fy], [mx, my]] = [slopes, moved].map(|along| [&along[0][..n], &along[1][..n]]);
+    for i in 0..n {
         let difference = fixed[i] - pulled[i];
-        let [jx, jy] = [0, 1].map(|axis| (slopes[axis][i] + moved[axis][i]) / 2.0);
+        let (jx, jy) = ((fx[i] + mx[i]) / 2.0, (fy[i] + my[i]) / 2.0);
         let scale = difference / (jx * jx + jy * jy + difference * difference).max(f32::MIN_POSITIVE);
         dx[i] += scale * jx;
         dy[i] += scale * jy;
@@ -130,19 +141,29 @@ fn grid([width, height]: [usize; 2]) -> Grid {
 /// Central differences along x and along y, one-sided at the border.
 fn gradient(image: &[f32], [width, height]: [usize; 2]) -> [Vec<f32>; 2] {
     let mut slopes = [vec![0.0; image.len()], vec![0.0; image.len()]];
-    for y in 0..height {
+    let row = |y: usize| &image[y * width..(y + 1) * width];
+    let [along_x, along_y] = &mut slopes;
+    for (y, (along_x, along_y)) in along_x.chunks_exact_mut(width).zip(along_y.chunks_exact_mut(width)).enumerate() {
         let (above, below) = (y.saturating_sub(1), (y + 1).min(height - 1));
-        for x in 0..width {
-            let (left, right) = (x.saturating_sub(1), (x + 1).min(width - 1));
-            let i = y * width + x;
-            slopes[0][i] = (image[y * width + right] - image[y * width + left]) / (right - left).max(1) as f32;
-            slopes[1][i] = (image[below * width + x] - image[above * width + x]) / (below - above).max(1) as f32;
+        differences(row(above), row(below), (below - above).max(1) as f32, along_y);
+        let (last, row) = (width - 1, row(y));
+        if last > 0 {
+            differences(&row[..last - 1], &row[2..], 2.0, &mut along_x[1..last]);
+            along_x[0] = row[1] - row[0];
+            along_x[last] = row[last] - row[last - 1];
         }
     }
     slopes
 }
 
+/// The differences of two lines of samples that lie so many pixels apart.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn differences(before: &[f32], after: &[f32], apart: f32, slopes: &mut [f32]) {
+    slopes.iter_mut().zip(before.iter().zip(after)).for_each(|(slope, (b, a))| *slope = (a - b) / apart);
+}
+
 /// A sample at a point, linear between pixels; beyond the border that of the border.
+#[inline(always)]
 fn at(plane: &[f32], [width, height]: [usize; 2], x: f32, y: f32) -> f32 {
     let cell = |at: f32, n: usize| {
         let at = at.clamp(0.0, (n - 1) as f32);

@@ -1,6 +1,7 @@
 //! Gradients of an image, Gaussian smoothing, and the edge detector `g`.
 
 use crate::{Error, Grid};
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 /// What a difference of neighbouring samples is divided by.
@@ -133,11 +134,15 @@ pub(crate) fn gaussian_kernel(sigma: f64) -> Vec<f64> {
     kernel.iter().map(|weight| weight / sum).collect()
 }
 
+/// Fewest samples that are worth a thread of their own.
+const PIECE: usize = 1 << 14;
+
 /// Convolves with a symmetric kernel along one axis.
 fn convolve(f: &[f32], grid: &Grid, axis: usize, kernel: &[f32]) -> Vec<f32> {
     let (nx, n, stride, radius) = (grid.size[0], grid.size[axis], grid.strides()[axis], kernel.len() - 1);
     let mut out = vec![0.0; f.len()];
-    out.par_chunks_exact_mut(nx).enumerate().for_each_init(Vec::new, |line, (number, row)| {
+    let rows = out.par_chunks_exact_mut(nx).enumerate().with_min_len(PIECE.div_ceil(nx));
+    rows.for_each_init(Vec::new, |line, (number, row)| {
         let start = number * nx;
         if axis == 0 {
             // The row with its continuation on both sides, so that a shift of the row is a slice of it.
@@ -164,10 +169,14 @@ fn add_shifts<'a>(row: &mut [f32], kernel: &[f32], shifted: impl Fn(isize) -> &'
     row.iter_mut().zip(shifted(0)).for_each(|(out, f)| *out = kernel[0] * f);
     for (k, weight) in kernel.iter().enumerate().skip(1) {
         let k = k as isize;
-        for ((out, low), high) in row.iter_mut().zip(shifted(-k)).zip(shifted(k)) {
-            *out += weight * (low + high);
-        }
+        add_pair(row, shifted(-k), shifted(k), *weight);
     }
+}
+
+/// Adds the sum of two rows, weighted, to another.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn add_pair(row: &mut [f32], low: &[f32], high: &[f32], weight: f32) {
+    row.iter_mut().zip(low.iter().zip(high)).for_each(|(out, (low, high))| *out += weight * (low + high));
 }
 
 /// The position in `0..n` that stands for `i` in a line continued by reflection about its edges.
