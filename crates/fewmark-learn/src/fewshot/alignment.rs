@@ -22,8 +22,14 @@ pub(super) struct Alignment {
     offset: f64,
 }
 
-/// Ratios of lengths along the body that are tried.
+/// Ratios of lengths along the body that are tried: by the distances of slices, and by their numbers, as if both scans showed the same part of
+/// the body.
 const RATIOS: [f64; 7] = [0.8, 0.87, 0.93, 1.0, 1.07, 1.15, 1.25];
+
+/// What it costs, in mean cosines, that the ends of two stacks lie the longer one's length apart; half as far costs a quarter. Mean Dice x 100 of
+/// scans of which nothing is known, with the encoder inside the program on scans that are learned from: cardiac MRI, five folds, whose files
+/// know no spacing, 63.9 without, and with ratios of distances alone, 69.8 with it; abdominal MRI, two folds, 75.7 and 78.2.
+const ENDS_COST: f64 = 2.0;
 
 /// Share of the shorter stack that must lie in the other.
 const LEAST_OVERLAP: f64 = 0.6;
@@ -59,7 +65,8 @@ impl Stack {
     }
 
     /// Where the slices of this stack lie in another: of all ratios of length and all offsets by half a slice for which the stacks
-    /// overlap enough, the one of the largest mean cosine of the descriptors. Both run the same way along z.
+    /// overlap enough, the one of the largest mean cosine of the descriptors, less what it costs that their ends lie apart. Both run the same way
+    /// along z.
     pub(super) fn in_stack(&self, other: &Self) -> Alignment {
         let cosines: Vec<Vec<f32>> = self
             .descriptors
@@ -67,9 +74,9 @@ impl Stack {
             .map(|a| other.descriptors.iter().map(|b| a.iter().zip(b).map(|(a, b)| a * b).sum()).collect())
             .collect();
         let mut best = (f64::NEG_INFINITY, Alignment { slope: 1.0, offset: 0.0 });
-        for ratio in RATIOS {
-            let slope = ratio * self.step / other.step;
-            let (own, others) = (self.depth() as f64, other.depth() as f64);
+        let (own, others) = (self.depth() as f64, other.depth() as f64);
+        let [by_distance, by_number] = [self.step / other.step, others / own].map(|unit| RATIOS.map(|r| r * unit));
+        for slope in by_distance.into_iter().chain(by_number) {
             let least = LEAST_OVERLAP * (own * slope).min(others) / slope;
             for half in -(2.0 * own * slope) as i64..=(2.0 * others) as i64 {
                 let alignment = Alignment { slope, offset: half as f64 / 2.0 };
@@ -81,13 +88,21 @@ impl Stack {
                         (-0.5..=others - 0.5).contains(&at).then(|| f64::from(between(cosines, at)))
                     })
                     .collect();
-                let score = found.iter().sum::<f64>() / found.len() as f64;
+                let score = found.iter().sum::<f64>() / found.len() as f64 - self.ends_cost(other, alignment);
                 if found.len() as f64 >= least && score > best.0 {
                     best = (score, alignment);
                 }
             }
         }
         best.1
+    }
+
+    /// See [`ENDS_COST`].
+    fn ends_cost(&self, other: &Self, alignment: Alignment) -> f64 {
+        let last = [self, other].map(|stack| stack.depth() - 1);
+        let longer = (other.depth() as f64).max(alignment.slope * self.depth() as f64);
+        let far = [(0, 0.0), (last[0], last[1] as f64)].map(|(own, other)| (alignment.place(own) - other) / longer);
+        ENDS_COST * (far[0].powi(2) + far[1].powi(2)) / 2.0
     }
 }
 
@@ -138,6 +153,25 @@ mod tests {
         let part = Stack::new((0..12).map(|z| body(f64::from(z) + 9.0)).collect(), 5.0);
         let found = part.in_stack(&whole);
         assert!((found.place(0) - 9.0).abs() < 0.6 && (found.place(11) - 20.0).abs() < 0.6, "{found:?}");
+    }
+
+    #[test]
+    fn stacks_that_look_alike_nowhere_are_laid_end_to_end() {
+        let flat = |depth: usize| Stack::new(vec![vec![1.0]; depth], 1.0);
+        for (own, others) in [(6, 17), (17, 6), (9, 9)] {
+            let found = flat(own).in_stack(&flat(others));
+            let ends = [found.place(0), found.place(own - 1) - (others - 1) as f64];
+            assert!(ends.iter().all(|end| end.abs() < 1.0), "{found:?} for {own} in {others}");
+        }
+    }
+
+    #[test]
+    fn where_distances_are_unknown_numbers_of_slices_give_the_ratio() {
+        let whole = |depth: usize| (0..depth).map(|z| body(30.0 * (z as f64 + 0.5) / depth as f64));
+        let (own, other) = (Stack::new(whole(8).collect(), 1.0), Stack::new(whole(18).collect(), 1.0));
+        let found = own.in_stack(&other);
+        let ends = [found.place(0) - 0.6, found.place(7) - 16.4];
+        assert!(ends.iter().all(|end| end.abs() < 1.0), "{found:?}");
     }
 
     #[test]
