@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn where_distances_are_unknown_numbers_of_slices_give_the_ratio() {
-        let whole = |depth: usize| (0..depth).map(|z| body(30.0 * (z as f64 + 0.5) / depth as f64));
+        let whole = |depth: usize| (0..depth).map(move |z| body(30.0 * (z as f64 + 0.5) / depth as f64));
         let (own, other) = (Stack::new(whole(8).collect(), 1.0), Stack::new(whole(18).collect(), 1.0));
         let found = own.in_stack(&other);
         let ends = [found.place(0) - 0.6, found.place(7) - 16.4];
