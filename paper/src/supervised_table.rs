@@ -31,6 +31,14 @@ impl<'a> Line<'a> {
         });
         (network, recipe.join(" "))
     }
+
+    /// The recipe without changes to the network, where it has some: what an ablation is compared with.
+    fn unchanged(self) -> Option<String> {
+        let (_, recipe) = self.named();
+        let kept: Vec<&str> = recipe.split(' ').filter(|change| !change.starts_with("network.")).collect();
+        let kept = kept.join(" ");
+        (kept != recipe).then_some(kept)
+    }
 }
 
 /// All tables of a data set, in Markdown.
@@ -80,7 +88,8 @@ fn scores(rows: &[Row], lines: &[Line<'_>], data: &DataSet) -> String {
     markdown_table(&head, &lines.iter().map(cells).collect::<Vec<_>>())
 }
 
-/// MSNet against every other network that was trained by the same recipe, and each recipe of MSNet against the preset `paper`.
+/// MSNet against every other network that was trained by the same recipe, each recipe of MSNet against the preset `paper`, and MSNet with another
+/// part against itself.
 fn differences(rows: &[Row], lines: &[Line<'_>]) -> Vec<Vec<String>> {
     let mut cells = Vec::new();
     for &own in lines.iter().filter(|line| line.network.starts_with("msnet")) {
@@ -89,9 +98,12 @@ fn differences(rows: &[Row], lines: &[Line<'_>]) -> Vec<Vec<String>> {
             let (name, other_recipe) = other.named();
             let same_recipe =
                 other.network != own.network && (&other_recipe, other.iterations) == (&recipe, own.iterations);
+            let itself = other.network == own.network;
+            let unchanged = own.unchanged();
+            let whole = itself && unchanged.as_ref() == Some(&other_recipe) && other.iterations == own.iterations;
             let paper =
-                other.network == own.network && other.recipe.starts_with("paper") && !own.recipe.starts_with("paper");
-            if !(same_recipe || paper) {
+                itself && unchanged.is_none() && other.recipe.starts_with("paper") && !own.recipe.starts_with("paper");
+            if !(same_recipe || paper || whole) {
                 continue;
             }
             let pairs: Vec<(&Row, &Row)> = own
@@ -103,7 +115,7 @@ fn differences(rows: &[Row], lines: &[Line<'_>]) -> Vec<Vec<String>> {
                 Difference::of(&differences).to_string()
             };
             if !pairs.is_empty() {
-                let against = if paper { format!("{name}, {other_recipe}, {}", other.iterations) } else { name };
+                let against = if itself { format!("{name}, {other_recipe}, {}", other.iterations) } else { name };
                 cells.push(vec![
                     own.cases.to_string(),
                     recipe.clone(),
@@ -148,6 +160,7 @@ mod tests {
             row("msnet-2d", "recommended", 0, 0.80),
             row("msnet-2d", "recommended", 1, 0.90),
             row("msnet-2d", "paper", 1, 0.85),
+            row("msnet-2d", "recommended network.grids=1", 1, 0.70),
             row("unet", "recommended network.base_width=16", 0, 0.78),
             row("unet", "recommended network.base_width=16", 2, 0.50),
         ];
@@ -158,5 +171,11 @@ mod tests {
         has("| 10 | unet of base width 16 | recommended | 2 |");
         has("| 10 | recommended | 600 | msnet-2d | unet of base width 16 | 1 | +0.0200 |");
         has("| 10 | recommended | 600 | msnet-2d | msnet-2d, paper, 600 | 1 | +0.0500 |");
+        has("| 10 | recommended network.grids=1 | 600 | msnet-2d | msnet-2d, recommended, 600 | 1 | -0.2000 |");
+        assert_eq!(
+            text.matches("network.grids=1").count(),
+            2,
+            "an ablation is compared with the whole network alone:\n{text}"
+        );
     }
 }
