@@ -233,6 +233,7 @@ impl FewShotConfig {
             candidates,
             context,
             window,
+            deformation,
             appearance,
             offset,
             smoothing,
@@ -259,6 +260,7 @@ impl FewShotConfig {
             ("inference.turn", turn),
             ("inference.context", context),
             ("inference.window", window),
+            ("inference.deformation", deformation),
             ("inference.appearance", appearance),
             ("inference.smoothing", smoothing),
             ("inference.edges", edges),
@@ -316,6 +318,14 @@ mod tests {
         }
         FewShotConfig::default().check().unwrap();
         FewShotConfig::paper().check().unwrap();
+    }
+
+    #[test]
+    fn a_place_is_laid_in_one_way_at_least() {
+        let mut config = FewShotConfig::default();
+        config.inference.candidates = 0;
+        let told = config.check().unwrap_err().to_string();
+        assert!(told.contains("inference.candidates"), "{told}");
     }
 
     #[test]

@@ -329,7 +329,7 @@ impl Predictor {
         };
         let shown = by.into_iter().map(labelled).collect();
         let candidates = search::candidates(&shown, &queries, [scan.body(), support.body], size, config);
-        let mut best = (f64::NEG_INFINITY, Vec::new());
+        let mut best: Option<(f64, Vec<Prior>)> = None;
         for candidate in candidates {
             let prior = |&(z, at): &(usize, f64)| support.prior(code, at, &candidate.laying, scan.picture(z), config);
             let found = placed.par_iter().map(prior).collect::<Result<Vec<Prior>, Error>>()?;
@@ -337,10 +337,11 @@ impl Predictor {
                 candidate.score_bent(prior.likeness, mean_odds(&on_features(&prior.place), odds), config)
             };
             let bent = found.iter().zip(odds).map(score_bent).sum::<f64>() / found.len().max(1) as f64;
-            if candidate.score + bent > best.0 {
-                best = (candidate.score + bent, found);
+            let score = candidate.score + bent;
+            if best.as_ref().is_none_or(|(other, _)| score.total_cmp(other).is_gt()) {
+                best = Some((score, found));
             }
         }
-        Ok(best.1.into_iter().map(|prior| prior.place).collect())
+        Ok(best.into_iter().flat_map(|(_, found)| found).map(|prior| prior.place).collect())
     }
 }
