@@ -334,6 +334,7 @@ fn table(rows: &[Row], data: &DataSet) -> String {
          (track: one labelled scan); their HD95 is in mm. Beyond the paper, slices are seen larger than in training, an object's place in the labelled \
          slices is a prior, turned, enlarged and moved to where slices look alike around it and bent to them, its brightness beside them counts, and its outline is drawn on pixels, unless the changes switch these off \
          (inference.enlargement, inference.prior, inference.turn, inference.candidates, inference.context, inference.deformation, inference.appearance, inference.smoothing, inference.offset, inference.neighbours). \
-         Rows whose changes say so were made by a program that compared surroundings by the similarity of their features.\n\n{table}"
+         Rows whose changes say so were made by a program that compared surroundings by the similarity of their features, or that aligned whole scans along z \
+         by the distances of their slices alone.\n\n{table}"
     )
 }
