@@ -107,4 +107,12 @@ impl Level {
             Self::Avx2 | Self::Portable => 4,
         }
     }
+
+    /// Bytes of the second-level cache of a core: what the smaller ones among processors have of which this is the fastest level.
+    pub(crate) fn second_cache(self) -> usize {
+        match self {
+            Self::Avx512 => 1 << 20,
+            Self::Avx2 | Self::Neon | Self::Portable => 1 << 19,
+        }
+    }
 }

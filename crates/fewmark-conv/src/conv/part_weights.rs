@@ -6,10 +6,11 @@ use rayon::prelude::*;
 
 use super::correlation::{Correlation, Part};
 use super::staging::Staged;
-use super::tile::Taps;
+use super::tile::{self, Taps};
 use crate::memory;
 
-/// Fewest taps for which a channel is worth a segment of its own; below, one segment holds all channels.
+/// Fewest taps of a channel that are read from where they are though the weights of two channels lie apart, so that each channel needs a
+/// segment of its own.
 const SEGMENT_TAPS: usize = 4;
 
 /// Output channels whose weights are gathered by one job: for each source they are neighbours, whole lines of a cache.
@@ -69,16 +70,13 @@ impl<'a> PartWeights<'a> {
         &self.values[group * self.group + sink * self.sink..]
     }
 
-    /// The offsets of the taps in the weights of a sink and in a staged source: a segment for each channel, or where there are few taps
-    /// one segment for all channels.
+    /// The offsets of the taps in the weights of a sink and in a staged source. A segment holds several channels where their weights are
+    /// neighbours.
     pub(crate) fn offsets(&self, staged: &Staged, sources: usize) -> (Vec<(usize, usize)>, Taps) {
-        let channel = staged.channel_len();
-        let taps = self.part.taps.iter().map(|tap| staged.offset(tap));
-        if self.part.taps.len() < SEGMENT_TAPS {
-            let steps = (0..sources).flat_map(|i| taps.clone().map(move |tap| i * channel + tap));
-            (vec![(0, 0)], Taps::new(steps.collect()))
-        } else {
-            ((0..sources).map(|i| (i * self.source, i * channel)).collect(), Taps::new(taps.collect()))
-        }
+        let (channel, taps) = (staged.channel_len(), self.part.taps.len());
+        let together = if self.source == taps { tile::segment_channels(sources, taps) } else { 1 };
+        let steps = (0..together).flat_map(|i| self.part.taps.iter().map(move |tap| i * channel + staged.offset(tap)));
+        let segments = (0..sources).step_by(together).map(|i| (i * self.source, i * channel));
+        (segments.collect(), Taps::new(steps.collect()))
     }
 }

@@ -5,9 +5,6 @@ use super::row_pairs::RowPairs;
 use super::staging::{Band, Staged};
 use crate::level::Level;
 
-/// Samples of staged sources and of results that a job may hold: half a second-level cache of 1 MiB.
-const BAND_SAMPLES: usize = 128 * 1024;
-
 /// A pass is cut into a multiple of this many jobs where its size allows, so that a few cores share them evenly.
 const JOBS: usize = 8;
 
@@ -60,7 +57,7 @@ impl Recipe {
             _ => level.rows(),
         };
         let tiles = correlation.groups * correlation.sinks.div_ceil(tile);
-        let bands = bands(correlation);
+        let bands = bands(correlation, level);
         let channels = weights >= MANY_WEIGHTS
             && shared <= SHARED_SAMPLES
             && tiles >= JOBS
@@ -73,7 +70,7 @@ impl Recipe {
 
     /// The same recipe with its work divided into bands, of whole pairs of rows where these pay and bands do not become much larger.
     pub(crate) fn in_bands(self, correlation: &Correlation) -> Self {
-        let division = bands(correlation);
+        let division = bands(correlation, self.level);
         let direct = Self { division, row_pairs: false, ..self };
         let Division::Bands { planes, rows } = division else { return direct };
         let Some(pairs) = RowPairs::suiting(correlation, self.level.lanes()) else { return direct };
@@ -101,8 +98,10 @@ pub(crate) fn whole_band(correlation: &Correlation) -> Band {
 }
 
 /// The largest bands that fit the cache and still give every core work.
-pub(crate) fn bands(correlation: &Correlation) -> Division {
+pub(crate) fn bands(correlation: &Correlation, level: Level) -> Division {
     let [planes, rows, _] = correlation.positions();
+    // Samples of staged sources and of results that a job may hold: half of the cache.
+    let most = level.second_cache() / 2 / size_of::<f32>();
     let samples = |band_planes: usize, band_rows: usize| {
         let staged = Staged::new(correlation, &Band { planes: (0, band_planes), rows: (0, band_rows) });
         let results = band_planes * band_rows * staged.row() * correlation.spread.iter().product::<usize>();
@@ -111,10 +110,17 @@ pub(crate) fn bands(correlation: &Correlation) -> Division {
     let images = correlation.batch * correlation.groups;
     let fits = |band_planes: usize, band_rows: usize| {
         let jobs = images * planes.div_ceil(band_planes) * rows.div_ceil(band_rows);
-        samples(band_planes, band_rows) <= BAND_SAMPLES && jobs >= JOBS.min(images * planes * rows)
+        samples(band_planes, band_rows) <= most && jobs >= JOBS.min(images * planes * rows)
     };
+    // No fewer rows than the taps read beyond them, where these nearly fit, as each band stages those too.
+    let (first, last) = correlation.reach();
+    let beyond = ((last[1] - first[1]) as usize).clamp(1, rows);
     // The sink voxels of a band are contiguous, which some rows of two sink planes are not.
-    let least = if correlation.spread[0] > 1 { rows } else { 1 };
+    let least = match correlation.spread[0] {
+        1 if samples(1, beyond) <= 2 * most => beyond,
+        1 => 1,
+        _ => rows,
+    };
     let band_rows = (least..=rows).rev().find(|&r| fits(1, r)).unwrap_or(least);
     if band_rows < rows {
         // As many jobs as several cores can share without one waiting for the other, all of about the same size.
@@ -123,7 +129,7 @@ pub(crate) fn bands(correlation: &Correlation) -> Division {
         let even = |bands: &usize| (images * planes * bands).is_multiple_of(JOBS);
         let fewer = (1..=bands).rev().find(even).map(|bands| rows.div_ceil(bands));
         let more = || rows.div_ceil((bands..bands + JOBS).find(even).unwrap_or(bands));
-        let rows = fewer.filter(|&rows| samples(1, rows) <= BAND_SAMPLES / 3 * 4).unwrap_or_else(more);
+        let rows = fewer.filter(|&rows| samples(1, rows) <= most / 3 * 4).unwrap_or_else(more);
         return Division::Bands { planes: 1, rows: rows.max(least) };
     }
     let band_planes = (1..=planes).rev().find(|&p| fits(p, rows)).unwrap_or(1);

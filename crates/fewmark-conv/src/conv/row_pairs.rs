@@ -24,11 +24,11 @@ use crate::memory;
 /// Products of a pair of rows.
 const PRODUCTS: usize = 4;
 
-/// Fewest output channels for which rows are transformed.
-const SINKS: usize = 24;
-
-/// Steps of a segment at the most: their offsets stay in the first-level cache.
-const STEPS: usize = 128;
+/// Fewest output channels for which rows are transformed. Vectors of 16 samples take the products in half the time, so that the
+/// transformation, which waits for the caches, weighs more.
+fn fewest_sinks(lanes: usize) -> usize {
+    if lanes >= 16 { 24 } else { 16 }
+}
 
 /// A correlation with three rows of taps.
 pub(super) struct RowPairs {
@@ -68,7 +68,7 @@ impl RowPairs {
 
     /// The rows of taps of a correlation for which it pays to compute pairs of rows in vectors of so many samples.
     pub(super) fn suiting(c: &Correlation, lanes: usize) -> Option<Self> {
-        (c.sinks >= SINKS && c.positions()[2] >= lanes).then(|| Self::of(c)).flatten()
+        (c.sinks >= fewest_sinks(lanes) && c.positions()[2] >= lanes).then(|| Self::of(c)).flatten()
     }
 
     /// Rows of a band that holds whole pairs and has about so many.
@@ -197,8 +197,7 @@ impl WithSimd for Compute<'_, '_, '_> {
         let vectors: Vec<usize> = (0..width).step_by(lanes).map(|x| x.min(width - lanes)).collect();
         let (source_row, plane_len) = (staged.row(), pairs.plane_len(&staged, c.sources));
         let columns = pairs.columns.len();
-        let most = (STEPS / columns).max(1);
-        let together = (1..=most.min(c.sources)).rev().find(|n| c.sources.is_multiple_of(*n)).unwrap_or(1);
+        let together = tile::segment_channels(c.sources, columns);
         let segments: Vec<_> =
             (0..c.sources).step_by(together).map(|source| (source * columns, source * source_row)).collect();
         let taps = (0..together)

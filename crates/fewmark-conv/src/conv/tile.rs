@@ -29,6 +29,15 @@ pub(crate) struct Factors<'a> {
     pub(crate) segments: &'a [(usize, usize)],
 }
 
+/// Taps of a segment at the most: their offsets stay in the first-level cache.
+const SEGMENT: usize = 128;
+
+/// How many of `channels` with so many taps each make a segment, whose bounds are told once; all segments have as many.
+pub(crate) fn segment_channels(channels: usize, taps: usize) -> usize {
+    let most = (SEGMENT / taps.max(1)).clamp(1, channels.max(1));
+    (1..=most).rev().find(|&together| channels.is_multiple_of(together)).unwrap_or(1)
+}
+
 /// Steps that are taps. Those of a kernel that is three taps wide are taken by threes, whose bounds and places are told once.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taps {

@@ -38,7 +38,7 @@ pub(crate) fn design(correlation: &Correlation, level: Level) -> Recipe {
     recipe.division = if weights >= MANY_WEIGHTS && tiles >= PARTIAL_SUMS {
         Division::Channels
     } else {
-        super::plan::bands(correlation)
+        super::plan::bands(correlation, level)
     };
     recipe
 }
