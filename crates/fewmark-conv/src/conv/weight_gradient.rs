@@ -7,6 +7,7 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::compute::{Block, sweep_tile};
 use super::correlation::Correlation;
 use super::plan::{Division, Recipe, whole_band};
 use super::scratch;
@@ -266,9 +267,10 @@ impl<X: Source> WithSimd for Sum<'_, '_, X> {
             .collect();
         let positions = Positions::new(width, lanes);
         let block_len = self.staged.channel_len() * lanes;
-        let columns: Vec<usize> = (0..pass.blocks())
+        let columns: Vec<(usize, usize)> = (0..pass.blocks())
             .flat_map(|block| c.parts[0].taps.iter().map(move |tap| (block, tap)))
             .map(|(block, tap)| block * block_len + self.staged.offset(tap) * lanes)
+            .enumerate()
             .collect();
         for (t, sums) in self.sums.chunks_exact_mut(tile * row_len).enumerate() {
             let first = self.first + t * tile;
@@ -276,59 +278,32 @@ impl<X: Source> WithSimd for Sum<'_, '_, X> {
             let values = &pass.dy[channel * c.sink_len()..];
             let left = Left { values, rows: tile.min(c.sinks - first), row: c.sink_len() };
             let factors = Factors { left, right: self.sources, segments: &segments };
-            match tile {
-                8 => sweep::<S, 8, 3>(simd, &factors, &positions, &columns, sums),
-                4 if S::REGISTER_COUNT >= 32 => sweep::<S, 4, 6>(simd, &factors, &positions, &columns, sums),
-                4 => sweep::<S, 4, 2>(simd, &factors, &positions, &columns, sums),
-                _ => sweep::<S, 1, 6>(simd, &factors, &positions, &columns, sums),
-            }
+            let mut block = Add { factors, positions: &positions, row_len, sums };
+            sweep_tile(simd, tile, &columns, &mut block);
         }
     }
 }
 
-/// Computes all columns of a tile: adds to `sums`, `[row][column][lane]`.
-#[inline(always)]
-fn sweep<S: Simd, const ROWS: usize, const N: usize>(
-    simd: S,
-    factors: &Factors<'_>,
-    positions: &Positions,
-    columns: &[usize],
-    sums: &mut [f32],
-) {
-    let (lanes, row_len) = (S::F32_LANES, columns.len() * S::F32_LANES);
-    let mut at = 0;
-    while columns.len() - at >= N {
-        let together = std::array::from_fn(|n| columns[at + n]);
-        add::<S, ROWS, N>(simd, factors, positions, together, row_len, &mut sums[at * lanes..]);
-        at += N;
-    }
-    while columns.len() - at >= 2 {
-        let together = [columns[at], columns[at + 1]];
-        add::<S, ROWS, 2>(simd, factors, positions, together, row_len, &mut sums[at * lanes..]);
-        at += 2;
-    }
-    if at < columns.len() {
-        add::<S, ROWS, 1>(simd, factors, positions, [columns[at]], row_len, &mut sums[at * lanes..]);
-    }
+/// Adds the columns of a tile, each with its index and its offset, to sums `[row][column][lane]`.
+struct Add<'a> {
+    factors: Factors<'a>,
+    positions: &'a Positions,
+    row_len: usize,
+    sums: &'a mut [f32],
 }
 
-/// Adds `N` columns of a tile to sums whose rows are `row_len` apart.
-#[inline(always)]
-fn add<S: Simd, const ROWS: usize, const N: usize>(
-    simd: S,
-    factors: &Factors<'_>,
-    positions: &Positions,
-    columns: [usize; N],
-    row_len: usize,
-    sums: &mut [f32],
-) {
-    let lanes = S::F32_LANES;
-    let added = tile::sum_positions::<S, ROWS, N>(simd, factors, positions, columns);
-    for (m, added) in added.iter().enumerate().take(factors.left.rows) {
-        for n in 0..N {
-            let to = &mut sums[m * row_len + n * lanes..][..lanes];
-            let before = tile::load::<S>(to);
-            tile::store::<S>(to, simd.add_f32s(before, added[n]));
+impl<S: Simd> Block<S, (usize, usize)> for Add<'_> {
+    #[inline(always)]
+    fn compute<const ROWS: usize, const N: usize>(&mut self, simd: S, columns: [(usize, usize); N]) {
+        let offsets = columns.map(|(_, offset)| offset);
+        let added = tile::sum_positions::<S, ROWS, N>(simd, &self.factors, self.positions, offsets);
+        for (m, added) in added.iter().enumerate().take(self.factors.left.rows) {
+            for n in 0..N {
+                let at = m * self.row_len + columns[n].0 * S::F32_LANES;
+                let to = &mut self.sums[at..][..S::F32_LANES];
+                let before = tile::load::<S>(to);
+                tile::store::<S>(to, simd.add_f32s(before, added[n]));
+            }
         }
     }
 }
