@@ -9,6 +9,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::correlation::Correlation;
 use super::engine::Pass;
 use super::reference;
+use super::tile::segment_channels;
 use super::weight_gradient::{self as weights, WeightGradient};
 use super::{forward, forward_affine, input_gradient, pointwise, transposed, weight_gradient};
 use crate::{Activation, ConvError, ConvShape, Division, Level, Recipe};
@@ -390,6 +391,13 @@ fn what_is_not_a_number_stays_visible_where_it_is_seen() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn segments_hold_as_many_channels_as_divide_them_and_have_few_taps() {
+    for (channels, taps, expected) in [(16, 9, 8), (12, 9, 12), (3, 27, 3), (17, 9, 1), (512, 1, 128), (2, 343, 1)] {
+        assert_eq!(segment_channels(channels, taps), expected, "{channels} channels with {taps} taps");
     }
 }
 

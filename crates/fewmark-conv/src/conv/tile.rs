@@ -1,9 +1,9 @@
 //! The one inner loop: a small block of a matrix product whose right side is read through offsets.
 //!
 //! `out[m][n] = sum over segments s and steps k of left[m][s][k] * right[segment(s) + step(k) + column(n)]`, with each `n` a
-//! vector. A forward pass reads the taps of a staged image this way (a segment is a channel, a step is a tap, the columns are
-//! neighbouring positions); a weight gradient reads positions (a segment is a row of the image, a step is a position, the columns
-//! are taps and channels). Products are added in that order, so that a result depends neither on tiles nor on threads.
+//! vector. A forward pass reads the taps of a staged image this way (a segment is some channels, a step is a tap of one of them, the
+//! columns are neighbouring positions); a weight gradient reads positions (a segment is a row of the image, a step is a position, the
+//! columns are taps and channels). Products are added in that order, so that a result depends neither on tiles nor on threads.
 
 use pulp::Simd;
 
