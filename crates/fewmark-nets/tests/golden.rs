@@ -73,7 +73,8 @@ fn msnet_in_3d() {
 
 #[test]
 fn msnet_in_3d_as_recommended() {
-    msnet("msnet 3-D, standardised", MsNetConfig::volumes(1, 4), [2, 1, 5, 8, 6]);
+    let standardised = MsNetConfig { standardise: true, eps: 4.0, ..MsNetConfig::new(1, 4) };
+    msnet("msnet 3-D, standardised", standardised, [2, 1, 5, 8, 6]);
 }
 
 #[test]

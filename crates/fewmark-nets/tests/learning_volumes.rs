@@ -40,7 +40,7 @@ fn msnet_learns_a_volume_of_little_foreground() {
     let device = Device::flex().autodiff();
     let [x, y] = balls(&device);
     device.seed(0);
-    let mut network: MsNet<5> = MsNetConfig::volumes(1, 3).init(&device).unwrap();
+    let mut network: MsNet<5> = MsNetConfig::recommended(1, 3).init(&device).unwrap();
     let mut adam = AdamConfig::new().init();
     let mut reached = f32::INFINITY;
     for _ in 0..300 {

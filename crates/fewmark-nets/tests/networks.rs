@@ -116,7 +116,7 @@ fn gradients_agree_with_finite_differences() {
     for config in [
         MsNetConfig { grids: 2, ..MsNetConfig::new(2, 3) },
         MsNetConfig { grids: 2, sharing: Sharing::PerGrid, softmax_groups: 2, ..MsNetConfig::new(2, 3) },
-        MsNetConfig { grids: 2, ..MsNetConfig::volumes(2, 3) },
+        MsNetConfig { grids: 2, ..MsNetConfig::recommended(2, 3) },
         MsNetConfig { grids: 2, tied: true, ..MsNetConfig::new(2, 3) },
         MsNetConfig { grids: 2, weights: Weights::Fixed, ..MsNetConfig::new(2, 3) },
     ] {

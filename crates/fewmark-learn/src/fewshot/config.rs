@@ -235,6 +235,7 @@ impl FewShotConfig {
             window,
             deformation,
             appearance,
+            full_thickness,
             offset,
             smoothing,
             edges,
@@ -262,6 +263,7 @@ impl FewShotConfig {
             ("inference.window", window),
             ("inference.deformation", deformation),
             ("inference.appearance", appearance),
+            ("inference.full_thickness", full_thickness),
             ("inference.smoothing", smoothing),
             ("inference.edges", edges),
         ] {

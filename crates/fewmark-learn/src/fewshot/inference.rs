@@ -12,7 +12,7 @@ use super::appearance::Appearance;
 use super::frame::resize;
 use super::predictor::{Encoded, Predictor, SlicePrototypes};
 use super::search::{self, Labelled, Query, mean_odds};
-use super::support::{Prior, Support};
+use super::support::{Prior, Support, resolved};
 use crate::Error;
 
 /// How whole scans are segmented.
@@ -61,6 +61,11 @@ pub struct InferenceConfig {
     /// (mean Dice x 100 of two folds of cardiac MRI and one of abdominal MRI: 62.9 and 78.9 without, 65.1 and 79.8 with 1; scans of which nothing
     /// is known 58.1 and 76.5, 61.7 and 76.9; with brightness of the whole scan's scale 63.6 and 78.3).
     pub appearance: f64,
+    /// Thickness from which what features say about an object counts in full, in sides of the square; about a thinner one it counts in proportion, as
+    /// features blur what they do not resolve. 0 counts all in full. Chosen like `turn`: cardiac MRI, five folds, 74.0 (66.9) with 0, 75.3 (67.5) with
+    /// 0.08; abdominal MRI, two folds, encoders trained on their scans, 82.1 (76.9) and 82.1 (76.9). A third for objects of all thicknesses was worse
+    /// (73.7 and 68.0; 81.2 and 74.5).
+    pub full_thickness: f64,
     /// Added to the logarithm of the odds of an object in each feature: the score of the background, which has many more prototypes, is larger by
     /// chance.
     pub offset: f64,
@@ -89,6 +94,7 @@ impl Default for InferenceConfig {
             window: 0.06,
             deformation: 0.0065,
             appearance: 1.0,
+            full_thickness: 0.08,
             offset: 0.5,
             smoothing: 0.09,
             edges: 0.06,
@@ -106,6 +112,7 @@ impl InferenceConfig {
             prior: 0.0,
             deformation: 0.0,
             appearance: 0.0,
+            full_thickness: 0.0,
             offset: 0.0,
             smoothing: 0.0,
             largest: false,
@@ -282,15 +289,17 @@ impl Predictor {
         code: u16,
         at: &[Option<f64>],
     ) -> Result<Vec<(usize, Evidence)>, Error> {
-        let InferenceConfig { neighbours, prior, appearance, .. } = self.config().inference;
+        let InferenceConfig { neighbours, prior, appearance, full_thickness, .. } = self.config().inference;
         if support.showing(code).is_empty() {
             return Ok(Vec::new());
         }
         let placed: Vec<(usize, f64)> = at.iter().enumerate().filter_map(|(z, at)| Some((z, (*at)?))).collect();
+        let resolved = resolved(support.thickness[&code], full_thickness) as f32;
         let by_features = |&(z, at): &(usize, f64)| {
             let near: Vec<&SlicePrototypes> =
                 support.nearest(code, at).take(neighbours.max(1)).map(|shown| &shown.prototypes).collect();
-            self.feature_odds(scan, z, &self.joined(&near))
+            let odds = self.feature_odds(scan, z, &self.joined(&near));
+            odds.into_iter().map(|odds| resolved * odds).collect()
         };
         let odds: Vec<Vec<f32>> = placed.iter().map(by_features).collect();
         let places = if prior + appearance > 0.0 {

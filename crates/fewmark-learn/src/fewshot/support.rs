@@ -200,6 +200,11 @@ pub(super) struct Prior {
     pub(super) likeness: f64,
 }
 
+/// How much what features say of an object counts, from 0 to 1; see [`InferenceConfig::full_thickness`].
+pub(super) fn resolved(thickness: f64, full_thickness: f64) -> f64 {
+    if full_thickness > 0.0 { (thickness / full_thickness).min(1.0) } else { 1.0 }
+}
+
 /// How thick an object is whose masks lie in some slices, in sides of the square: twice its area by the length of its outline, which is the
 /// radius of a disc and the width of a ring.
 fn thickness<'a>(masks: impl Iterator<Item = &'a FeatureMask>) -> f64 {
@@ -237,5 +242,11 @@ mod tests {
             assert!((0.8 * expected..1.05 * expected).contains(&found), "{found} for {expected}");
         }
         assert_eq!(thickness([&FeatureMask { share: vec![1.0; 16], size: [4; 2] }].into_iter()), 1.0);
+    }
+
+    #[test]
+    fn features_of_thin_objects_count_less() {
+        assert_eq!([0.02, 0.08, 0.3].map(|thickness| resolved(thickness, 0.08)), [0.25, 1.0, 1.0]);
+        assert_eq!(resolved(0.02, 0.0), 1.0);
     }
 }

@@ -91,7 +91,7 @@ impl SupervisedConfig {
     }
 
     /// The settings of the paper; what it does not name is ours: 4000 iterations, 4 images a step in 2-D and 1 in 3-D, and standardised
-    /// features in MSNet for volumes, which does not learn without them.
+    /// features and four softmax groups in MSNet for volumes, which does not learn without them.
     pub fn paper(network: Architecture) -> Self {
         let network = match network {
             Architecture::MsNet2d(config) => {
@@ -174,7 +174,7 @@ mod tests {
     fn the_paper_s_network_for_images_is_as_the_paper_has_it() {
         let network = |name| Architecture::find(name, 3, 3).unwrap();
         let [own, paper] = [SupervisedConfig::new, SupervisedConfig::paper].map(|of| of(network("msnet-2d")).network);
-        assert_eq!(own, Architecture::MsNet2d(MsNetConfig::images(3, 3)));
+        assert_eq!(own, Architecture::MsNet2d(MsNetConfig::recommended(3, 3)));
         assert_eq!(paper, Architecture::MsNet2d(MsNetConfig::new(3, 3)));
         // The others are the same in both.
         for name in ["msnet-3d", "unet"] {

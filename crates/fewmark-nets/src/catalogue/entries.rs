@@ -30,7 +30,7 @@ pub(super) static MSNET_2D: Entry = Entry {
     kept_per_voxel: 660,
     summary: "A multigrid solver with learnt operators that segments images while it solves.",
     source: MSNET_SOURCE,
-    config: |in_channels, classes| Architecture::MsNet2d(MsNetConfig::images(in_channels, classes)),
+    config: |in_channels, classes| Architecture::MsNet2d(MsNetConfig::recommended(in_channels, classes)),
 };
 
 pub(super) static MSNET_3D: Entry = Entry {
@@ -40,7 +40,7 @@ pub(super) static MSNET_3D: Entry = Entry {
     kept_per_voxel: 610,
     summary: "A multigrid solver with learnt operators that segments volumes while it solves.",
     source: MSNET_SOURCE,
-    config: |in_channels, classes| Architecture::MsNet3d(MsNetConfig::volumes(in_channels, classes)),
+    config: |in_channels, classes| Architecture::MsNet3d(MsNetConfig::recommended(in_channels, classes)),
 };
 
 pub(super) static UNET: Entry = Entry {

@@ -229,7 +229,7 @@ fn the_logits_are_those_of_forward() {
         }
     }
     let network: MsNet<5> =
-        MsNetConfig { grids: 3, ..MsNetConfig::volumes(1, 4) }.init(&Device::flex()).expect("valid");
+        MsNetConfig { grids: 3, ..MsNetConfig::recommended(1, 4) }.init(&Device::flex()).expect("valid");
     let image = image([1, 1, 6, 9, 8]);
     assert_eq!(samples(&network.explain(image.clone()).logits), samples(&network.forward(image)));
 }
