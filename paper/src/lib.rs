@@ -10,3 +10,4 @@ pub mod results;
 pub mod selective;
 pub mod supervised;
 pub mod supervised_table;
+pub mod usage;

@@ -24,6 +24,7 @@ use fewmark_paper::cases::{Case, DataSet, LIVER_LESIONS, LUNGS, data_folder};
 use fewmark_paper::learned::trained;
 use fewmark_paper::results::{Provenance, Spread, append_row, markdown_table, read_rows};
 use fewmark_paper::selective::{TV_AXES, chosen};
+use fewmark_paper::usage;
 use serde::{Deserialize, Serialize};
 
 /// Networks allocate large tensors again and again; this allocator keeps their pages.
@@ -95,6 +96,9 @@ impl Plan {
 }
 
 fn main() -> Result<(), String> {
+    if usage::told(include_str!("dip_figures.rs")) {
+        return Ok(());
+    }
     // On a thread of the pool, from which short pieces of work are shared at once.
     rayon::scope(|_| figures().map_err(|error| error.to_string()))
 }

@@ -19,6 +19,7 @@ use fewmark_paper::learned::{Training, clicked, single, trained};
 use fewmark_paper::pictures::Sheet;
 use fewmark_paper::results::{Provenance, Spread, append_row, markdown_table, read_rows};
 use fewmark_paper::selective::{Column, ELASTICA_AXES, TV_AXES, column, masks};
+use fewmark_paper::usage;
 use serde::{Deserialize, Serialize};
 
 /// Networks allocate large tensors again and again; this allocator keeps their pages.
@@ -87,6 +88,9 @@ struct Report<'a> {
 }
 
 fn main() -> Result<(), String> {
+    if usage::told(include_str!("dip_tables.rs")) {
+        return Ok(());
+    }
     // On a thread of the pool, from which short pieces of work are shared at once.
     rayon::scope(|_| tables().map_err(|error| error.to_string()))
 }

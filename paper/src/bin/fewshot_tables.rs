@@ -28,6 +28,7 @@ use fewmark::training;
 use fewmark_paper::cases::data_folder;
 use fewmark_paper::fewshot::{ClassRow, DATA_SETS, DataSet, Part, Setting, tested, tested_se_net};
 use fewmark_paper::results::{Provenance, Spread, append_row, markdown_table, read_rows};
+use fewmark_paper::usage;
 use serde::{Deserialize, Serialize};
 
 /// Networks allocate large tensors again and again; this allocator keeps their pages.
@@ -142,6 +143,9 @@ impl Plan {
 }
 
 fn main() -> Result<(), String> {
+    if usage::told(include_str!("fewshot_tables.rs")) {
+        return Ok(());
+    }
     // On a thread of the pool, from which short pieces of work are shared at once.
     rayon::scope(|_| methods().map_err(|error| error.to_string()))
 }
@@ -332,8 +336,8 @@ fn table(rows: &[Row], data: &DataSet) -> String {
         "Dice x 100. Classes, mean and largest component are by the paper's protocol: three labelled slices, and only slices \
          that hold the class (track: strict). Whole scans are segmented by all slices of the labelled scan, with nothing known of the query \
          (track: one labelled scan); their HD95 is in mm. Beyond the paper, slices are seen larger than in training, an object's place in the labelled \
-         slices is a prior, turned, enlarged and moved to where slices look alike around it and bent to them, its brightness beside them counts, features of thin objects count less, and its outline is drawn on pixels, unless the changes switch these off \
-         (inference.enlargement, inference.prior, inference.turn, inference.candidates, inference.context, inference.deformation, inference.appearance, inference.full_thickness, inference.smoothing, inference.offset, inference.neighbours). \
+         slices is a prior, turned, enlarged and moved to where slices look alike around it and bent to them, its brightness beside them counts, features of thin objects count less, in whole scans it may lie some slices from where the alignment has it, and its outline is drawn on pixels, unless the changes switch these off \
+         (inference.enlargement, inference.prior, inference.turn, inference.candidates, inference.context, inference.deformation, inference.appearance, inference.full_thickness, inference.shift, inference.smoothing, inference.offset, inference.neighbours). \
          Rows whose changes say so were made by a program that compared surroundings by the similarity of their features, or that aligned whole scans along z \
          by the distances of their slices alone.\n\n{table}"
     )

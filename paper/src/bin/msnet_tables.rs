@@ -23,6 +23,7 @@ use fewmark_paper::labelled::{DATA_SETS, DataSet};
 use fewmark_paper::results::{Provenance, append_row, read_rows};
 use fewmark_paper::supervised::{Row, trained};
 use fewmark_paper::supervised_table::tables;
+use fewmark_paper::usage;
 
 /// Networks allocate large tensors again and again; this allocator keeps their pages.
 #[global_allocator]
@@ -94,6 +95,9 @@ impl Plan {
 }
 
 fn main() -> Result<(), String> {
+    if usage::told(include_str!("msnet_tables.rs")) {
+        return Ok(());
+    }
     // On a thread of the pool, from which short pieces of work are shared at once.
     rayon::scope(|_| networks().map_err(|error| error.to_string()))
 }

@@ -11,6 +11,7 @@ use std::error::Error;
 use fewmark_paper::cases::{self, Case, DataSet, TUNING};
 use fewmark_paper::results::{Provenance, markdown_table, write};
 use fewmark_paper::selective::{Axis, Column, ELASTICA_AXES, REPORTED_SEEDS, TUNING_SEEDS, TV_AXES, column};
+use fewmark_paper::usage;
 use serde::Serialize;
 
 /// A table of the paper, and our stand-in for its data.
@@ -48,6 +49,9 @@ struct Report<'a> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    if usage::told(include_str!("selective_tables.rs")) {
+        return Ok(());
+    }
     let data = cases::data_folder();
     if !data.is_dir() {
         println!("skipped: no real images in {data:?}; set FEWMARK_DATA to the folder that holds them");

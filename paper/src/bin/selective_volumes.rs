@@ -13,6 +13,7 @@ use fewmark::simulate::Object;
 use fewmark::{Marks, registry};
 use fewmark_paper::cases::data_folder;
 use fewmark_paper::results::{Provenance, Spread, markdown_table, write};
+use fewmark_paper::usage;
 use serde::Serialize;
 
 /// The first three scans by number.
@@ -40,6 +41,9 @@ struct Report {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    if usage::told(include_str!("selective_volumes.rs")) {
+        return Ok(());
+    }
     let folder = data_folder().join("chaos-t2");
     if !folder.is_dir() {
         println!("skipped: no real images in {folder:?}; set FEWMARK_DATA to the folder that holds them");

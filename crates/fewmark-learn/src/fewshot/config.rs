@@ -8,6 +8,9 @@ use super::{Augmentation, InferenceConfig, Pooling};
 use crate::superpixels::{Partition, SuperpixelParams};
 use crate::{Error, Optimizer, Plan, Schedule};
 
+/// Slices by which objects may be shifted along the body: each is tried.
+const MOST_SHIFT: f64 = 50.0;
+
 /// All settings of a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -226,6 +229,7 @@ impl FewShotConfig {
         }
         let InferenceConfig {
             margin,
+            shift,
             prior,
             blur,
             reach,
@@ -244,6 +248,9 @@ impl FewShotConfig {
         if reach > 1.0 {
             return failed("inference.reach", reach.to_string(), "no more than 1, the side of a slice");
         }
+        if shift > MOST_SHIFT {
+            return failed("inference.shift", shift.to_string(), "no more than 50 slices");
+        }
         if turn > 180.0 {
             return failed("inference.turn", turn.to_string(), "no more than 180 degrees to each side");
         }
@@ -255,6 +262,7 @@ impl FewShotConfig {
         }
         for (name, x) in [
             ("inference.margin", margin),
+            ("inference.shift", shift),
             ("inference.prior", prior),
             ("inference.blur", blur),
             ("inference.reach", reach),
@@ -328,6 +336,16 @@ mod tests {
         config.inference.candidates = 0;
         let told = config.check().unwrap_err().to_string();
         assert!(told.contains("inference.candidates"), "{told}");
+    }
+
+    #[test]
+    fn shifts_that_would_be_tried_for_ever_are_refused() {
+        for shift in [-1.0, 51.0, f64::INFINITY, f64::NAN] {
+            let mut config = FewShotConfig::default();
+            config.inference.shift = shift;
+            let told = config.check().unwrap_err().to_string();
+            assert!(told.contains("inference.shift"), "{told}");
+        }
     }
 
     #[test]

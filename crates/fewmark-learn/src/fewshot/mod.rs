@@ -7,6 +7,7 @@
 //! All slices are brought to one square grid: scaled by their longer side and padded. Slices are those along z.
 
 mod alignment;
+mod along;
 mod appearance;
 mod augmentation;
 mod config;

@@ -13,6 +13,7 @@ use super::deformation::Laid;
 use super::inference::InferenceConfig;
 use super::place::{Body, Laying, blurred};
 use super::predictor::{Encoded, Predictor, SlicePrototypes};
+use super::search::Labelled;
 use crate::Error;
 
 /// The place of an object is blurred by no more than this share of its thickness, so that rings stay rings.
@@ -135,6 +136,18 @@ impl Support {
     /// An object in these slices.
     pub(super) fn nearest(&self, code: u16, at: f64) -> impl Iterator<Item = &Shown> {
         self.nearest_slices(code, at).into_iter().map(move |z| &self.slices[z][&code])
+    }
+
+    /// Some of the slices that show an object, on the grid of the features.
+    pub(super) fn labelled(
+        &self,
+        code: u16,
+        slices: impl IntoIterator<Item = usize>,
+        on_features: impl Fn(&[f32]) -> Vec<f32>,
+    ) -> BTreeMap<usize, Labelled<'_>> {
+        let of_slice =
+            |z: usize| Labelled { place: &self.slices[z][&code].place, picture: on_features(&self.pictures[&z]) };
+        slices.into_iter().map(|z| (z, of_slice(z))).collect()
     }
 
     /// A place in this scan, in slices, where it is no further from an object's ends than the margin; in a scan of one slice anywhere.
