@@ -18,8 +18,8 @@ pub use network::{Network2d, Network3d, Segmenter};
 /// An architecture and everything that decides its network.
 ///
 /// In a file it is a table with a `name`, one of [`names`](Self::names), and those fields of the configuration that are not its
-/// `Default`. Those of `msnet-2d` and `msnet-3d` are not what [`find`](Self::find) gives,
-/// which are [`MsNetConfig::images`] and [`MsNetConfig::volumes`].
+/// `Default`. Those of `msnet-2d` and `msnet-3d` are not what [`find`](Self::find) gives, which are
+/// [`MsNetConfig::recommended`].
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
