@@ -42,7 +42,19 @@ pub const ABD_MRI: DataSet = DataSet {
     classes: &[(1, "liver"), (2, "right kidney"), (3, "left kidney"), (4, "spleen")],
     groups: &[&[2, 3], &[1], &[4]],
     halves: &[&[2, 3], &[1, 4]],
-    paper: &[("ssl-alpnet", 1, 78.84), ("ssl-alpnet", 2, 73.02), ("ssl-panet", 1, 63.17), ("ssl-panet", 2, 54.85)],
+    paper: &[
+        ("ssl-alpnet", 1, 78.84),
+        ("ssl-panet", 1, 63.17),
+        ("alpnet", 1, 51.28),
+        ("panet", 1, 38.53),
+        ("se-net", 1, 42.51),
+        ("ssl-alpnet", 2, 73.02),
+        ("ssl-panet", 2, 54.85),
+        ("alpnet", 2, 50.43),
+        ("panet", 2, 46.33),
+        ("se-net", 2, 50.66),
+        ("init", 2, 23.93),
+    ],
     load: |data| numbered(&data.join("chaos-t2")),
 };
 
@@ -53,7 +65,13 @@ pub const CARD_MRI: DataSet = DataSet {
     classes: &[(3, "LV"), (2, "MYO"), (1, "RV")],
     groups: &[&[1], &[2], &[3]],
     halves: &[],
-    paper: &[("ssl-alpnet", 1, 76.90), ("ssl-panet", 1, 62.25)],
+    paper: &[
+        ("ssl-alpnet", 1, 76.90),
+        ("ssl-panet", 1, 62.25),
+        ("alpnet", 1, 60.34),
+        ("panet", 1, 42.96),
+        ("se-net", 1, 32.03),
+    ],
     load: |data| cardiac(&data.join("acdc")),
 };
 

@@ -72,7 +72,7 @@ fn msnet_in_3d() {
 }
 
 #[test]
-fn msnet_in_3d_as_recommended() {
+fn msnet_in_3d_standardised() {
     let standardised = MsNetConfig { standardise: true, eps: 4.0, ..MsNetConfig::new(1, 4) };
     msnet("msnet 3-D, standardised", standardised, [2, 1, 5, 8, 6]);
 }

@@ -1,13 +1,13 @@
 //! The tables of "Self-supervision with Superpixels" (SSL-ALPNet): few-shot segmentation in five folds.
 //!
 //! ```text
-//! fewshot_tables DATA [--method NAME] [--setting 1|2-any|2-all] [--set KEY=VALUE].. [--folds FROM..TO] [--seed N]
-//!                [--models FOLDER] [--development] [--print]
+//! fewshot_tables DATA [--method NAME] [--setting 1|2-any|2-all] [--published] [--set KEY=VALUE].. [--folds FROM..TO]
+//!                [--seed N] [--models FOLDER] [--development] [--print]
 //! ```
 //!
 //! DATA is `abd-mri` or `card-mri`. Methods are `ssl-alpnet`, `ssl-panet` (superpixels), `alpnet`, `panet`, `se-net` (labels of the classes that
 //! are not tested), `default` (the encoder inside the program, which has seen no scan) and `init` (random weights). Trainings start from the encoder
-//! inside the program unless `--set start=random`. Each trained model is a line of `paper/results/fewshot-DATA.jsonl`; what is there is not trained
+//! inside the program unless `--set start=random`. With `--published` scans are segmented as the paper does, by features alone. Each trained model is a line of `paper/results/fewshot-DATA.jsonl`; what is there is not trained
 //! again. The table is written from these lines, also with `--print`, which trains nothing. With `--development` everything happens on the
 //! scans that a fold leaves to learn from, and lines are printed only. `--models` keeps the models in a folder, and takes from there those
 //! that it holds; a training that was stopped then goes on from its last checkpoint.
@@ -19,7 +19,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use fewmark::fewshot::{encoder, start};
-use fewmark::learn::fewshot::{FewShotConfig, Outcome, Predictor, se_net_paper, train_on, train_se_net};
+use fewmark::learn::fewshot::{
+    FewShotConfig, InferenceConfig, Outcome, Predictor, se_net_paper, train_on, train_se_net,
+};
 use fewmark::learn::model::{self, Summary};
 use fewmark::learn::{Compute, Event, Observer, Run};
 use fewmark::nets::SeNetConfig;
@@ -70,6 +72,7 @@ struct Plan {
     data: &'static DataSet,
     method: String,
     setting: Setting,
+    published: bool,
     changes: Vec<String>,
     folds: std::ops::Range<usize>,
     seed: u64,
@@ -86,6 +89,7 @@ impl Plan {
             data,
             method: "ssl-alpnet".into(),
             setting: Setting::One,
+            published: false,
             changes: Vec::new(),
             folds: 0..5,
             seed: 0,
@@ -101,6 +105,7 @@ impl Plan {
                     let name = value()?;
                     plan.setting = Setting::of(&name).ok_or(format!("there is no setting {name:?}"))?;
                 }
+                "--published" => plan.published = true,
                 "--set" => plan.changes.push(value()?),
                 "--folds" => {
                     let text = value()?;
@@ -135,11 +140,25 @@ impl Plan {
         let seed = format!("training.seed={}", self.seed);
         let changes = of_method.into_iter().chain(self.changes.iter().map(String::as_str)).chain([seed.as_str()]);
         let mut changes = changes.map(parse_setting).collect::<Result<Vec<_>, _>>()?;
+        if self.published {
+            changes.insert(0, inference(&InferenceConfig::paper())?);
+        }
         if self.method == SE_NET {
             changes.insert(0, toml::Table::try_from(se_net_paper())?);
         }
         Ok(training::settings("fewshot", &changes)?.try_into()?)
     }
+
+    /// What sets the settings apart from those recommended.
+    fn recipe(&self) -> String {
+        let published = self.published.then_some("published");
+        published.into_iter().chain(self.changes.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The setting of how scans are segmented.
+fn inference(config: &InferenceConfig) -> Result<toml::Table, toml::ser::Error> {
+    Ok(toml::Table::from_iter([("inference".to_owned(), toml::Value::try_from(config)?)]))
 }
 
 fn main() -> Result<(), String> {
@@ -172,7 +191,7 @@ fn methods() -> Result<(), Box<dyn Error>> {
             let row = Row {
                 data: plan.data.key.into(),
                 method: plan.method.clone(),
-                recipe: plan.changes.join(" "),
+                recipe: plan.recipe(),
                 setting: plan.setting,
                 fold,
                 seed: plan.seed,
@@ -333,12 +352,17 @@ fn table(rows: &[Row], data: &DataSet) -> String {
     head.extend(["mean", "largest component", "whole scans", "their HD95", "paper", "iterations x minutes a fold"]);
     let table = markdown_table(&head, &lines.iter().map(cells).collect::<Vec<_>>());
     format!(
-        "Dice x 100. Classes, mean and largest component are by the paper's protocol: three labelled slices, and only slices \
-         that hold the class (track: strict). Whole scans are segmented by all slices of the labelled scan, with nothing known of the query \
-         (track: one labelled scan); their HD95 is in mm. Beyond the paper, slices are seen larger than in training, an object's place in the labelled \
-         slices is a prior, turned, enlarged and moved to where slices look alike around it and bent to them, its brightness beside them counts, features of thin objects count less, in whole scans it may lie some slices from where the alignment has it, and its outline is drawn on pixels, unless the changes switch these off \
-         (inference.enlargement, inference.prior, inference.turn, inference.candidates, inference.context, inference.deformation, inference.appearance, inference.full_thickness, inference.shift, inference.smoothing, inference.offset, inference.neighbours). \
-         Rows whose changes say so were made by a program that compared surroundings by the similarity of their features, or that aligned whole scans along z \
+        "Dice x 100. Classes, mean and largest component are by the paper's protocol: three labelled slices, and only slices that hold the class \
+         (track: strict). Whole scans are segmented by all slices of the labelled scan, with nothing known of the query (track: one labelled \
+         scan); their HD95 is in mm.\n\n\
+         Rows whose changes begin with \"published\" segment as the paper does, by features alone and the nearest labelled slice; it starts from \
+         weights trained on COCO, ours from those inside the program, which have seen made-up anatomies only. All other rows go beyond the paper: \
+         slices are seen larger than in training, an object's place in the labelled slices is a prior, turned, enlarged and moved to where slices \
+         look alike around it and bent to them, its brightness beside them counts, features of thin objects count less, in whole scans it may lie \
+         some slices from where the alignment has it, and its outline is drawn on pixels, unless the changes switch these off \
+         (inference.enlargement, inference.prior, inference.turn, inference.candidates, inference.context, inference.deformation, \
+         inference.appearance, inference.full_thickness, inference.shift, inference.smoothing, inference.offset, inference.neighbours). Rows whose \
+         changes say so were made by a program that compared surroundings by the similarity of their features, or that aligned whole scans along z \
          by the distances of their slices alone.\n\n{table}"
     )
 }

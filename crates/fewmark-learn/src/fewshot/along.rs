@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::inference::InferenceConfig;
 use super::place::{Laying, blurred};
-use super::search::{Labelled, correlation, mean_odds};
+use super::search::{Labelled, agreement, correlation, mean_odds};
 
 /// What a shift by a slice costs, in mean odds under the object's place; half as far costs a quarter.
 const COST: f64 = 0.3;
@@ -23,9 +23,11 @@ pub(super) struct Aligned {
 }
 
 /// By how many slices of the support all slices of a scan are shifted so that those in which the object then lies look most like the support's
-/// around it and the odds under its place are best, no further than `config.shift`. `shown` are the slices of the support that show the object.
+/// around it and the odds under its place are best, no further than `config.shift`. `shown` are the slices of the support that show the object,
+/// and `nearest` tells which of them is nearest to a place in it; none beyond the object's ends.
 pub(super) fn shift(
     shown: &BTreeMap<usize, Labelled>,
+    nearest: impl Fn(f64) -> Option<usize>,
     scan: &[Aligned],
     laying: &Laying,
     size: [usize; 2],
@@ -33,22 +35,13 @@ pub(super) fn shift(
 ) -> f64 {
     let laid: BTreeMap<usize, Laid> =
         shown.iter().map(|(&z, labelled)| (z, Laid::of(labelled, laying, size, config.window))).collect();
-    let Some((first, last)) = laid.keys().next().zip(laid.keys().next_back()).map(|(&a, &b)| (a as f64, b as f64))
-    else {
-        return 0.0;
-    };
     let score = |shift: f64| {
-        let scores: Vec<f64> = scan
-            .iter()
-            .map(|slice| (slice, slice.at + shift))
-            .filter(|(_, at)| (first - 0.5..=last + 0.5).contains(at))
-            .filter_map(|(slice, at)| {
-                let far = |z: usize| (z as f64 - at).abs();
-                let (_, laid) = laid.iter().min_by(|a, b| far(*a.0).total_cmp(&far(*b.0)))?;
-                let likeness = correlation(&laid.picture, &slice.picture, &laid.near);
-                Some(config.context * likeness + mean_odds(&laid.place, &slice.odds))
-            })
-            .collect();
+        let of_slice = |slice: &Aligned| {
+            let laid = &laid[&nearest(slice.at + shift)?];
+            let likeness = correlation(&laid.picture, &slice.picture, &laid.near);
+            Some(agreement(likeness, mean_odds(&laid.place, &slice.odds), config))
+        };
+        let scores: Vec<f64> = scan.iter().filter_map(of_slice).collect();
         (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64 - COST * shift * shift)
     };
     let steps = (config.shift / STEP) as i32;
@@ -95,7 +88,8 @@ mod tests {
             |z: i32| Aligned { at: f64::from(z), odds: vec![0.0; place.len()], picture: picture(f64::from(z) + by) };
         let scan: Vec<Aligned> = (0..20).map(slice).collect();
         let body = Body::of(&[vec![1.0; place.len()]], SIZE);
-        shift(&shown, &scan, &Laying::new([body; 2], [12.0, 11.0]), SIZE, config)
+        let nearest = |at: f64| (5.5..=10.5).contains(&at).then_some((at.round() as usize).clamp(6, 10));
+        shift(&shown, nearest, &scan, &Laying::new([body; 2], [12.0, 11.0]), SIZE, config)
     }
 
     #[test]

@@ -69,8 +69,8 @@ pub struct InferenceConfig {
     pub appearance: f64,
     /// Thickness from which what features say about an object counts in full, in sides of the square; about a thinner one it counts in proportion, as
     /// features blur what they do not resolve. 0 counts all in full. Chosen like `turn`: cardiac MRI, five folds, 74.0 (66.9) with 0, 75.3 (67.5) with
-    /// 0.08; abdominal MRI, two folds, encoders trained on their scans, 82.1 (76.9) and 82.1 (76.9). A third for objects of all thicknesses was worse
-    /// (73.7 and 68.0; 81.2 and 74.5).
+    /// 0.08; abdominal MRI, two folds, encoders trained on their scans, 82.1 (76.9) and 82.1 (76.9). With a third for objects of all
+    /// thicknesses 73.7 (68.0), and 81.2 (74.5).
     pub full_thickness: f64,
     /// Added to the logarithm of the odds of an object in each feature: the score of the background, which has many more prototypes, is larger by
     /// chance.
@@ -204,9 +204,10 @@ impl Predictor {
             if progress(done as f64 / codes.len() as f64).is_break() {
                 return Err(Error::Stopped);
             }
+            let margin = self.config().inference.margin;
             let shown = aligned.iter().map(|(support, alignment)| {
                 let shift = self.shift_along(scan, support, code, alignment);
-                let at = (0..scan.depth()).map(|z| support.reached(code, alignment.place(z) + shift, self.config()));
+                let at = (0..scan.depth()).map(|z| support.reached(code, alignment.place(z) + shift, margin));
                 (*support, at.collect())
             });
             let found = self.find(scan, code, &shown.collect::<Vec<_>>())?;
@@ -292,17 +293,14 @@ impl Predictor {
     /// By how many slices of a support an object lies elsewhere in it than the alignment has it; see [`along::shift`].
     fn shift_along(&self, scan: &Encoded, support: &Support, code: u16, alignment: &Alignment) -> f64 {
         let config = &self.config().inference;
-        let showing = support.showing(code);
-        let (Some(&first), Some(&last)) = (showing.first(), showing.last()) else { return 0.0 };
         // A single slice is laid over all slices of a scan.
         if config.shift < along::STEP || config.prior + config.appearance == 0.0 || support.slices.len() == 1 {
             return 0.0;
         }
         let (size, side) = (scan.size(), scan.side());
         let on_features = |picture: &[f32]| resize(picture, [side; 2], size);
-        let near = |margin: f64| first as f64 - margin - 0.5..=last as f64 + margin + 0.5;
         let places =
-            (0..scan.depth()).map(|z| (z, alignment.place(z))).filter(|(_, at)| near(config.shift).contains(at));
+            (0..scan.depth()).filter_map(|z| Some((z, support.reached(code, alignment.place(z), config.shift)?)));
         let aligned: Vec<Aligned> = places
             .map(|(z, at)| Aligned {
                 at,
@@ -310,15 +308,16 @@ impl Predictor {
                 picture: on_features(scan.picture(z)),
             })
             .collect();
-        let queries = aligned.iter().filter(|slice| near(0.0).contains(&slice.at)).map(|slice| Query {
-            by: support.nearest_slices(code, slice.at)[0],
-            odds: &slice.odds,
-            picture: slice.picture.clone(),
-        });
-        let queries: Vec<Query> = queries.collect();
-        let shown = support.labelled(code, showing, on_features);
+        let nearest = |at: f64| Some(support.nearest_slices(code, support.reached(code, at, 0.0)?)[0]);
+        let queries: Vec<Query> = aligned
+            .iter()
+            .filter_map(|slice| {
+                Some(Query { by: nearest(slice.at)?, odds: &slice.odds, picture: slice.picture.clone() })
+            })
+            .collect();
+        let shown = support.labelled(code, support.showing(code), on_features);
         let laid = search::candidates(&shown, &queries, [scan.body(), support.body], size, config).into_iter().next();
-        laid.map_or(0.0, |candidate| along::shift(&shown, &aligned, &candidate.laying, size, config))
+        laid.map_or(0.0, |candidate| along::shift(&shown, nearest, &aligned, &candidate.laying, size, config))
     }
 
     /// The logarithm of the odds of an object in each feature of a slice that lies `at` in a support, by the slices nearest to it.

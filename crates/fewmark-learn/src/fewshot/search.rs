@@ -67,7 +67,7 @@ pub(super) struct Candidate {
 impl Candidate {
     /// What speaks for it once it is bent, by how alike slices look then and the mean odds under the object's place.
     pub(super) fn score_bent(&self, likeness: f64, odds: f64, config: &InferenceConfig) -> f64 {
-        config.context * likeness + odds - self.cost
+        agreement(likeness, odds, config) - self.cost
     }
 }
 
@@ -114,6 +114,11 @@ pub(super) fn candidates(
     kept.truncate(config.candidates);
     let candidate = |(score, pose): (f64, Pose)| Candidate { laying: at_rest.with(pose), score, cost: pose.cost(size) };
     kept.into_iter().map(candidate).collect()
+}
+
+/// What speaks for an object where slices look so much alike around it and the mean odds are these, in mean odds.
+pub(super) fn agreement(likeness: f64, odds: f64, config: &InferenceConfig) -> f64 {
+    config.context * likeness + odds
 }
 
 /// The mean odds under the place of an object, both on the grid of the features.

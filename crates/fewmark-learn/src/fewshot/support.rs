@@ -8,7 +8,6 @@ use fewmark_nets::FeatureMask;
 use super::alignment::Stack;
 use super::appearance::Appearance;
 use super::augmentation::smooth;
-use super::config::FewShotConfig;
 use super::deformation::Laid;
 use super::inference::InferenceConfig;
 use super::place::{Body, Laying, blurred};
@@ -150,9 +149,9 @@ impl Support {
         slices.into_iter().map(|z| (z, of_slice(z))).collect()
     }
 
-    /// A place in this scan, in slices, where it is no further from an object's ends than the margin; in a scan of one slice anywhere.
-    pub(super) fn reached(&self, code: u16, at: f64, config: &FewShotConfig) -> Option<f64> {
-        let margin = config.inference.margin + 0.5;
+    /// A place in this scan, in slices, where it is no further from an object's ends than a margin, in slices; in a scan of one slice anywhere.
+    pub(super) fn reached(&self, code: u16, at: f64, margin: f64) -> Option<f64> {
+        let margin = margin + 0.5;
         let showing = self.showing(code);
         let (first, last) = (*showing.first()? as f64, *showing.last()? as f64);
         (self.slices.len() == 1 || (first - margin..=last + margin).contains(&at)).then_some(at)
