@@ -354,7 +354,7 @@ fn table(rows: &[Row], data: &DataSet) -> String {
     format!(
         "Dice x 100. Classes, mean and largest component are by the paper's protocol: three labelled slices, and only slices that hold the class \
          (track: strict). Whole scans are segmented by all slices of the labelled scan, with nothing known of the query (track: one labelled \
-         scan); their HD95 is in mm.\n\n\
+         scan); their HD95 is in mm. Minutes are wall time on a machine that did other work beside.\n\n\
          Rows whose changes begin with \"published\" segment as the paper does, by features alone and the nearest labelled slice; it starts from \
          weights trained on COCO, ours from those inside the program, which have seen made-up anatomies only. All other rows go beyond the paper: \
          slices are seen larger than in training, an object's place in the labelled slices is a prior, turned, enlarged and moved to where slices \
