@@ -7,8 +7,8 @@
 //!
 //! DATA is `abd-mri` or `card-mri`. Methods are `ssl-alpnet`, `ssl-panet` (superpixels), `alpnet`, `panet`, `se-net` (labels of the classes that
 //! are not tested), `default` (the encoder inside the program, which has seen no scan) and `init` (random weights). Trainings start from the encoder
-//! inside the program unless `--set start=random`. With `--published` scans are segmented as the paper does, by features alone. Each trained model is a line of `paper/results/fewshot-DATA.jsonl`; what is there is not trained
-//! again. The table is written from these lines, also with `--print`, which trains nothing. With `--development` everything happens on the
+//! inside the program unless `--set start=random`. With `--published` scans are segmented as the paper does, by features alone. Each trained
+//! model is a line of `paper/results/fewshot-DATA.jsonl`; what is there is not trained again. The table is written from these lines, also with `--print`, which trains nothing. With `--development` everything happens on the
 //! scans that a fold leaves to learn from, and lines are printed only. `--models` keeps the models in a folder, and takes from there those
 //! that it holds; a training that was stopped then goes on from its last checkpoint.
 
@@ -355,9 +355,9 @@ fn table(rows: &[Row], data: &DataSet) -> String {
         "Dice x 100. Classes, mean and largest component are by the paper's protocol: three labelled slices, and only slices that hold the class \
          (track: strict). Whole scans are segmented by all slices of the labelled scan, with nothing known of the query (track: one labelled \
          scan); their HD95 is in mm. Minutes are wall time on a machine that did other work beside.\n\n\
-         Rows whose changes begin with \"published\" segment as the paper does, by features alone and the nearest labelled slice; it starts from \
-         weights trained on COCO, ours from those inside the program, which have seen made-up anatomies only. All other rows go beyond the paper: \
-         slices are seen larger than in training, an object's place in the labelled slices is a prior, turned, enlarged and moved to where slices \
+         Rows whose changes begin with \"published\" segment as the paper does, by features alone and the nearest labelled slice. The paper's \
+         encoders start from weights trained on COCO, ours from those inside the program, which have seen made-up anatomies only, or, as init, \
+         from random ones. All other rows but those of SE-Net go beyond the paper: slices are seen larger than in training, an object's place in the labelled slices is a prior, turned, enlarged and moved to where slices \
          look alike around it and bent to them, its brightness beside them counts, features of thin objects count less, in whole scans it may lie \
          some slices from where the alignment has it, and its outline is drawn on pixels, unless the changes switch these off \
          (inference.enlargement, inference.prior, inference.turn, inference.candidates, inference.context, inference.deformation, \

@@ -91,8 +91,8 @@ impl SupervisedConfig {
     }
 
     /// The settings of the paper; what it does not name is ours: 4000 iterations, 4 images a step in 2-D and 1 in 3-D, and standardised
-    /// features and four softmax groups in MSNet for volumes, which does not learn without the
-    /// former, and slowly without the latter.
+    /// features and four softmax groups in MSNet for volumes, which does not learn without the former, and slowly
+    /// without the latter.
     pub fn paper(network: Architecture) -> Self {
         let network = match network {
             Architecture::MsNet2d(config) => {

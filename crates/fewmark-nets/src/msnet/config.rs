@@ -112,8 +112,9 @@ impl MsNetConfig {
     /// first split), 0.887 and 0.896 with both, 0.880 with eight groups (the first split); a U-Net of base width 16 had 0.821 and 0.856.
     ///
     /// In volumes of which a twentieth is foreground `u` grew a hundredfold within 20 steps of a training with the defaults, and all was
-    /// background from then on; a higher `eps` alone, a shorter step, a standardised `f` and a lower learning rate did not help. With `standardise` and an `eps` of 4 a training of 200 steps on 4 hippocampi, scored on
-    /// those that are in no reported test, came to a mean IoU of 0.466, and to 0.631 in four groups; in four groups with an `eps` of 1 to 0.641.
+    /// background from then on; neither a higher `eps` alone nor a lower learning rate helped. With `standardise` and an `eps` of 4 a
+    /// training of 200 steps on 4 hippocampi, scored on those that are in no reported test, came to a mean IoU of 0.466, and to 0.631 in four
+    /// groups; in four groups with an `eps` of 1 to 0.641.
     pub fn recommended(in_channels: usize, classes: usize) -> Self {
         Self { standardise: true, softmax_groups: 4, ..Self::new(in_channels, classes) }
     }
