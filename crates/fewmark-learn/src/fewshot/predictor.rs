@@ -27,7 +27,8 @@ pub(super) const METHOD: &str = "fewshot";
 /// Trained with the settings of
 ///
 /// ```text
-/// fewmark train fewshot --set episodes.source=synthetic --set start=random --set training.iterations=4000 -o RUN
+/// fewmark train fewshot --set episodes.source=synthetic --set start=random --set training.iterations=4000 \
+///     --set training.learning_rate=1e-3 -o RUN
 /// ```
 const BUILT_IN: &[u8] = include_bytes!("../../models/fewshot.safetensors");
 
