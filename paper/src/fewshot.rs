@@ -217,7 +217,7 @@ pub fn tested_se_net(network: &TrainedSeNet, fold: &Fold, tested: &[u16]) -> Res
     let support = (&fold.support.image, labels(&fold.support));
     let of_class = |&label: &u16| {
         let mut row = ClassRow { label, ..ClassRow::default() };
-        let shown = part_slices(support.1, label);
+        let shown = part_slices(slices_of(support.1, label));
         for query in &fold.queries {
             let places = places(&shown, labels(query), label);
             let nearest =
@@ -234,31 +234,55 @@ pub fn tested_se_net(network: &TrainedSeNet, fold: &Fold, tested: &[u16]) -> Res
 ///
 /// By the paper's protocol: three labelled slices of the support scan, each for a third of the slices that hold the class in the query; the
 /// other slices are not segmented. (So the true extent along z is given to the method.) And as a user would: all slices of the labelled
-/// scan, nothing known of the query.
+/// scan, nothing known of the query. So many of the scans that are learned from have the labels carried to them first, without anything known of them
+/// either.
 ///
 /// # Errors
 /// What keeps a scan from being encoded.
-pub fn tested(predictor: &Predictor, fold: &Fold, tested: &[u16]) -> Result<Vec<ClassRow>, Error> {
+pub fn tested(predictor: &Predictor, fold: &Fold, tested: &[u16], unlabelled: usize) -> Result<Vec<ClassRow>, Error> {
     let encode = |scan: &Scan| predictor.encode(&scan.image, &mut |_| ControlFlow::Continue(()));
+    let encode_all = |scans: &[Scan]| scans.iter().map(encode).collect::<Result<Vec<_>, _>>();
     let support = encode(&fold.support)?;
-    let whole = Support::new(predictor, &support, labels(&fold.support))?;
+    let between = encode_all(&fold.taught[..unlabelled.min(fold.taught.len())])?;
+    let queries = encode_all(&fold.queries)?;
+    let mut rows: BTreeMap<u16, ClassRow> =
+        tested.iter().map(|&label| (label, ClassRow { label, ..ClassRow::default() })).collect();
+
+    let whole = reaching(predictor, Support::new(predictor, &support, labels(&fold.support))?, &between)?;
     let options = ScoreOptions { labels: Some(tested.to_vec()), ..ScoreOptions::default() };
-    let mut rows: BTreeMap<u16, ClassRow> = BTreeMap::new();
-    for query in &fold.queries {
-        let encoded = encode(query)?;
-        let found = predictor.segment(&encoded, std::slice::from_ref(&whole), &mut |_| ControlFlow::Continue(()))?;
+    for (query, encoded) in fold.queries.iter().zip(&queries) {
+        let found = predictor.segment(encoded, &whole, &mut |_| ControlFlow::Continue(()))?;
         let scores = score_case(&found.labels, labels(query), &options).map_err(fewmark::image::Error::from)?;
-        for (&label, scored) in tested.iter().zip(&scores.labels) {
-            let parts = Parts::of(predictor, &support, labels(&fold.support), label)?;
-            let found = parts.found(predictor, &encoded, labels(query), label)?;
+        for (row, scored) in rows.values_mut().zip(&scores.labels) {
             let score = |metric| scored.scores.get(&metric).and_then(|score| score.finite());
-            let row = rows.entry(label).or_insert_with(|| ClassRow { label, ..ClassRow::default() });
-            row.push_strict(&found, labels(query));
             row.whole.push(100.0 * score(Metric::Dice).unwrap_or(0.0));
             row.hd95.push(score(Metric::Hd95).unwrap_or(scores.diagonal_mm));
         }
     }
+    drop(whole);
+
+    for (&label, row) in &mut rows {
+        let shown = three_slices(labels(&fold.support), label)?;
+        let supports = reaching(predictor, Support::new(predictor, &support, &shown)?, &between)?;
+        let held =
+            |support: &Support| if support.is_carried() { support.showing(label) } else { slices_of(&shown, label) };
+        let parts: Vec<[usize; PARTS]> = supports.iter().map(|support| part_slices(held(support))).collect();
+        for (query, encoded) in fold.queries.iter().zip(&queries) {
+            let placed = parts.iter().map(|slices| places(slices, labels(query), label));
+            let shown: Vec<_> = supports.iter().zip(placed).collect();
+            row.push_strict(&predictor.find(encoded, label, &shown)?.mask, labels(query));
+        }
+    }
     Ok(rows.into_values().collect())
+}
+
+/// A support, and the scans between it and others as supports of what it finds in them.
+fn reaching(predictor: &Predictor, support: Support, between: &[Encoded]) -> Result<Vec<Support>, Error> {
+    let mut supports = vec![support];
+    for scan in between {
+        supports.extend(predictor.carried(scan, &supports[..1], &mut |_| ControlFlow::Continue(()))?);
+    }
+    Ok(supports)
 }
 
 fn labels(scan: &Scan) -> &LabelMap {
@@ -272,13 +296,12 @@ fn slices_of(labels: &LabelMap, label: u16) -> Vec<usize> {
     slices.enumerate().filter(|(_, slice)| slice.contains(&label)).map(|(z, _)| z).collect()
 }
 
-/// The slices at one, three and five sixths of an organ.
-fn part_slices(labels: &LabelMap, label: u16) -> [usize; PARTS] {
-    let held = slices_of(labels, label);
+/// The slices at one, three and five sixths of those that hold an organ; of three slices these.
+fn part_slices(held: Vec<usize>) -> [usize; PARTS] {
     std::array::from_fn(|part| held[held.len() * (2 * part + 1) / (2 * PARTS)])
 }
 
-/// Where in the support each slice of a query lies that is in the extent of an organ, which is known.
+/// Where in a support, of whose parts these are the slices, each slice of a query lies that is in the extent of an organ, which is known.
 fn places(slices: &[usize; PARTS], truth: &LabelMap, label: u16) -> Vec<Option<f64>> {
     let held = slices_of(truth, label);
     let depth = truth.geometry().size()[2];
@@ -286,27 +309,13 @@ fn places(slices: &[usize; PARTS], truth: &LabelMap, label: u16) -> Vec<Option<f
     (0..depth).map(|z| (first..=last).contains(&z).then(|| place(slices, z, first, last))).collect()
 }
 
-/// A support of which only the slices of an organ's parts are labelled.
-struct Parts {
-    slices: [usize; PARTS],
-    support: Support,
-}
-
-impl Parts {
-    fn of(predictor: &Predictor, support: &Encoded, labels: &LabelMap, label: u16) -> Result<Self, Error> {
-        let slices = part_slices(labels, label);
-        let [width, height, _] = labels.geometry().size();
-        let shown = |(i, &l): (usize, &u16)| if l == label && slices.contains(&(i / (width * height))) { l } else { 0 };
-        let shown = labels.labels().iter().enumerate().map(shown).collect();
-        let shown = LabelMap::new(shown, labels.geometry().clone())?;
-        Ok(Self { slices, support: Support::new(predictor, support, &shown)? })
-    }
-
-    /// The object in the slices of its extent.
-    fn found(&self, predictor: &Predictor, query: &Encoded, truth: &LabelMap, label: u16) -> Result<Vec<bool>, Error> {
-        let places = places(&self.slices, truth, label);
-        Ok(predictor.find(query, label, &[(&self.support, places)])?.mask)
-    }
+/// Of an organ only the slices of its parts, and nothing else.
+fn three_slices(labels: &LabelMap, label: u16) -> Result<LabelMap, Error> {
+    let slices = part_slices(slices_of(labels, label));
+    let [width, height, _] = labels.geometry().size();
+    let shown = |(i, &l): (usize, &u16)| if l == label && slices.contains(&(i / (width * height))) { l } else { 0 };
+    let shown = labels.labels().iter().enumerate().map(shown).collect();
+    Ok(LabelMap::new(shown, labels.geometry().clone())?)
 }
 
 /// Where in the support a slice of the extent `[first, last]` lies: its sixths lie as the labelled slices do. So each of these is the nearest

@@ -246,6 +246,10 @@ pub(crate) struct SupportArgs {
     /// Look for these labels only
     #[arg(long = "labels", value_name = "LABEL,..", value_delimiter = ',')]
     pub(crate) codes: Vec<u16>,
+    /// Scans without labels, or folders of them: labels are carried to them first, and from them to others. Where patients differ much this finds
+    /// what one labelled scan alone misses; a query takes as many times longer as there are scans
+    #[arg(long, num_args = 1.., value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) unlabelled: Vec<PathBuf>,
     /// Where the network computes
     #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
     pub(crate) device: DeviceArg,

@@ -85,6 +85,15 @@ pub fn known(encoder: Predictor, labelled: &[(Image, LabelMap)]) -> Result<Known
     Ok(Known::new(encoder, supports)?)
 }
 
+/// Carries labels to a scan without any, so that others are compared with it too, see [`Known::carry`]; whether anything was found in it. `progress` is
+/// told the share of the work that is done.
+///
+/// # Errors
+/// As [`Known::carry`]; [`Error::Stopped`] when `progress` breaks.
+pub fn carry(known: &mut Known, image: &Image, progress: &mut Progress<'_>) -> Result<bool, Error> {
+    known.carry(image, &mut |share| progress(&Step::share("unlabelled", share))).map_err(crate::learned::stopped)
+}
+
 /// A model that was shown what to look for: it needs no marks and answers in the labels of its supports.
 pub(crate) struct Shown {
     known: Known,

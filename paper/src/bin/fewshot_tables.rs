@@ -1,16 +1,18 @@
 //! The tables of "Self-supervision with Superpixels" (SSL-ALPNet): few-shot segmentation in five folds.
 //!
 //! ```text
-//! fewshot_tables DATA [--method NAME] [--setting 1|2-any|2-all] [--published] [--set KEY=VALUE].. [--folds FROM..TO]
-//!                [--seed N] [--models FOLDER] [--development] [--print]
+//! fewshot_tables DATA [--method NAME] [--setting 1|2-any|2-all] [--published] [--unlabelled N] [--set KEY=VALUE]..
+//!                [--folds FROM..TO] [--seed N] [--models FOLDER] [--development] [--print]
 //! ```
 //!
 //! DATA is `abd-mri` or `card-mri`. Methods are `ssl-alpnet`, `ssl-panet` (superpixels), `alpnet`, `panet`, `se-net` (labels of the classes that
 //! are not tested), `default` (the encoder inside the program, which has seen no scan) and `init` (random weights). Trainings start from the encoder
-//! inside the program unless `--set start=random`. With `--published` scans are segmented as the paper does, by features alone. Each trained
-//! model is a line of `paper/results/fewshot-DATA.jsonl`; what is there is not trained again. The table is written from these lines, also with `--print`, which trains nothing. With `--development` everything happens on the
-//! scans that a fold leaves to learn from, and lines are printed only. `--models` keeps the models in a folder, and takes from there those
-//! that it holds; a training that was stopped then goes on from its last checkpoint.
+//! inside the program unless `--set start=random`. With `--published` scans are segmented as the paper does, by features alone. With `--unlabelled`
+//! labels are first carried to so many of the scans that are learned from, and from these as well as from the labelled one to the others; in
+//! setting 1, as in setting 2 these scans must not show what is tested. Each trained model is a line of `paper/results/fewshot-DATA.jsonl`; what is
+//! there is not trained again. The table is written from these lines, also with `--print`, which trains nothing. With `--development` everything
+//! happens on the scans that a fold leaves to learn from, and lines are printed only. `--models` keeps the models in a folder, and takes from there
+//! those that it holds; a training that was stopped then goes on from its last checkpoint.
 
 #![allow(clippy::print_stdout, reason = "a program that prints its result")]
 
@@ -73,6 +75,7 @@ struct Plan {
     method: String,
     setting: Setting,
     published: bool,
+    unlabelled: usize,
     changes: Vec<String>,
     folds: std::ops::Range<usize>,
     seed: u64,
@@ -90,6 +93,7 @@ impl Plan {
             method: "ssl-alpnet".into(),
             setting: Setting::One,
             published: false,
+            unlabelled: 0,
             changes: Vec::new(),
             folds: 0..5,
             seed: 0,
@@ -106,6 +110,7 @@ impl Plan {
                     plan.setting = Setting::of(&name).ok_or(format!("there is no setting {name:?}"))?;
                 }
                 "--published" => plan.published = true,
+                "--unlabelled" => plan.unlabelled = value()?.parse()?,
                 "--set" => plan.changes.push(value()?),
                 "--folds" => {
                     let text = value()?;
@@ -118,6 +123,9 @@ impl Plan {
                 "--print" => plan.print = true,
                 _ => return Err(format!("unknown option {flag}").into()),
             }
+        }
+        if plan.unlabelled > 0 && (plan.setting != Setting::One || plan.method == SE_NET) {
+            return Err("--unlabelled is for setting 1, and not for se-net".into());
         }
         Ok(plan)
     }
@@ -151,8 +159,9 @@ impl Plan {
 
     /// What sets the settings apart from those recommended.
     fn recipe(&self) -> String {
-        let published = self.published.then_some("published");
-        published.into_iter().chain(self.changes.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+        let published = self.published.then(|| "published".to_owned());
+        let unlabelled = (self.unlabelled > 0).then(|| format!("unlabelled={}", self.unlabelled));
+        published.into_iter().chain(unlabelled).chain(self.changes.iter().cloned()).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -228,7 +237,7 @@ fn methods() -> Result<(), Box<dyn Error>> {
                     row.seconds += seconds;
                     predictor
                 };
-                row.classes.extend(tested(&predictor, &scans, &part.tested)?);
+                row.classes.extend(tested(&predictor, &scans, &part.tested, plan.unlabelled)?);
             }
             row.classes.sort_by_key(|class| class.label);
             println!("{}", line(&row));
@@ -363,6 +372,7 @@ fn table(rows: &[Row], data: &DataSet) -> String {
          (inference.enlargement, inference.prior, inference.turn, inference.candidates, inference.context, inference.deformation, \
          inference.appearance, inference.full_thickness, inference.shift, inference.smoothing, inference.offset, inference.neighbours). Rows whose \
          changes say so were made by a program that compared surroundings by the similarity of their features, or that aligned whole scans along z \
-         by the distances of their slices alone.\n\n{table}"
+         by the distances of their slices alone. Rows with \"unlabelled\" first carry the labels to so many of the scans that are learned from, which \
+         then are votes beside the labelled scan; nothing is known of these scans, and none is tested.\n\n{table}"
     )
 }

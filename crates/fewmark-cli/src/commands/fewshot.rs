@@ -26,8 +26,8 @@ struct Row {
 pub(crate) fn run(arguments: &Fewshot, common: &Common) -> Result<(), Failure> {
     let supports = labelled(&arguments.support)?;
     let queries = dataset::files(&arguments.query, dataset::image_name)?;
+    let known = of(&arguments.support, &supports, common)?;
     let line = ProgressLine::new(common);
-    let known = of(&arguments.support, &supports)?;
     let codes = known.codes();
     let method = fewshot::method(known);
     let folder = &arguments.output;

@@ -72,6 +72,15 @@ fn a_labelled_scan_is_enough_to_segment_others() {
     lab.ok(&["predict", "organs.safetensors", "scans", "-o", "predicted"]);
     assert_eq!(lab.labels("predicted/1.nii.gz").labels(), lab.labels("found/1.nii.gz").labels());
 
+    // Over a scan without labels, at once and kept.
+    let over = [&["--unlabelled", "1.nii.gz"][..], &SUPPORT].concat();
+    lab.ok(&[&["fewshot", "--query", "2.nii.gz", "-o", "carried"][..], &over].concat());
+    let carried = lab.dice("carried/2.nii.gz", "2-labels.nii.gz");
+    assert!(carried > 0.6, "{carried}");
+    lab.ok(&[&["support", "build", "-o", "more.safetensors"][..], &over].concat());
+    lab.ok(&["predict", "more.safetensors", "2.nii.gz", "-o", "again"]);
+    assert_eq!(lab.labels("again/2.nii.gz").labels(), lab.labels("carried/2.nii.gz").labels());
+
     // One of the labels alone.
     lab.ok(&[&["fewshot", "--query", "1.nii.gz", "-o", "one", "--labels", "3"][..], &SUPPORT].concat());
     assert_eq!(lab.labels("one/1.nii.gz").present(), [3]);

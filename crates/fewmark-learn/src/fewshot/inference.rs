@@ -12,6 +12,8 @@ use super::alignment::Alignment;
 use super::along::{self, Aligned};
 use super::appearance::Appearance;
 use super::frame::resize;
+use super::fusion::{Found, Vote, joined};
+use super::place::Body;
 use super::predictor::{Encoded, Predictor, SlicePrototypes};
 use super::search::{self, Query, mean_odds};
 use super::support::{Prior, Support, resolved};
@@ -126,6 +128,11 @@ impl InferenceConfig {
             ..Self::default()
         }
     }
+
+    /// Whether it matters where in the support an object lies.
+    fn is_by_place(&self) -> bool {
+        self.prior + self.appearance > 0.0
+    }
 }
 
 /// See [`InferenceConfig::smoothing`]; this and the limit of the blur were chosen on cardiac MRI, scans that are learned from, with the encoder
@@ -144,19 +151,13 @@ struct Evidence {
     place: Vec<f32>,
 }
 
-impl Evidence {
-    /// The mean of what several supports say.
-    fn mean(all: Vec<Self>) -> Option<Self> {
-        let count = all.len() as f32;
-        let mut all = all.into_iter();
-        let Self { mut odds, mut place } = all.next()?;
-        for other in all {
-            odds.iter_mut().zip(other.odds).for_each(|(sum, x)| *sum += x);
-            place.iter_mut().zip(other.place).for_each(|(sum, x)| *sum += x);
-        }
-        odds.iter_mut().chain(&mut place).for_each(|sum| *sum /= count);
-        Some(Self { odds, place })
-    }
+/// Some slices of a scan that is looked at.
+pub(super) struct View<'a> {
+    /// Rows and columns of features
+    pub(super) size: [usize; 2],
+    pub(super) body: Body,
+    /// Where in a support each lies, in slices, and what it looks like, see [`Encoded::picture`]
+    pub(super) slices: Vec<(f64, &'a [f32])>,
 }
 
 /// The answer for one scan.
@@ -166,15 +167,6 @@ pub struct Prediction {
     pub labels: LabelMap,
     /// The probability of the likeliest object, `[1, z, y, x]`.
     pub probability: Image,
-}
-
-/// One object in a scan.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// The probability of each voxel by features and place.
-    pub probability: Vec<f32>,
-    /// What lies in the outline.
-    pub mask: Vec<bool>,
 }
 
 impl Predictor {
@@ -237,8 +229,9 @@ impl Predictor {
         })
     }
 
-    /// One object of some supports in a scan. With each support comes where in it each slice of the scan lies, in slices from 0; nothing
-    /// is found in slices that have no place in any.
+    /// One object of some supports in a scan. With each support comes where in it each slice of the scan lies, in slices from 0; it finds nothing
+    /// in slices that have no place in it. What several supports find is joined as votes, each weighed by what speaks for it and by whether it finds its
+    /// way back to a support that was labelled by a person.
     ///
     /// # Errors
     /// [`Error::Classical`] for settings of the outline that cannot be.
@@ -246,30 +239,40 @@ impl Predictor {
     /// # Panics
     /// Where there are not as many places as slices.
     pub fn find(&self, scan: &Encoded, code: u16, shown: &[(&Support, Vec<Option<f64>>)]) -> Result<Found, Error> {
-        let mut found: Vec<Vec<Evidence>> = vec![Vec::new(); scan.depth()];
-        for (support, at) in shown {
-            assert_eq!(at.len(), scan.depth(), "a place for each slice");
-            for (z, evidence) in self.evidence(scan, support, code, at)? {
-                found[z].push(evidence);
-            }
-        }
-        let thickest = SMOOTHING_OF_THICKNESS
-            * shown
-                .iter()
-                .filter_map(|(support, _)| support.thickness.get(&code))
-                .fold(f64::INFINITY, |least, &t| least.min(t));
+        let shown: Vec<_> = shown.iter().filter(|(support, _)| support.thickness.contains_key(&code)).collect();
+        let labelled = shown.iter().map(|(support, _)| *support).find(|support| !support.is_carried);
+        let vote = |(support, at): &&(&Support, Vec<Option<f64>>)| {
+            let found = self.find_by(support, scan, code, at)?;
+            let returned = match labelled {
+                Some(labelled) if shown.len() > 1 && self.config().inference.is_by_place() => {
+                    let own = if support.is_carried { labelled } else { support };
+                    self.returned(&found.mask, scan, code, own)?
+                }
+                _ => 1.0,
+            };
+            Ok(Vote { found, returned })
+        };
+        let votes = shown.iter().map(vote).collect::<Result<Vec<_>, Error>>()?;
+        let voxels = scan.geometry().len();
+        let nothing = || Found { probability: vec![0.0; voxels], mask: vec![false; voxels], agreement: 0.0 };
+        Ok(joined(votes).unwrap_or_else(nothing))
+    }
+
+    /// What a support that shows an object finds of it.
+    fn find_by(&self, support: &Support, scan: &Encoded, code: u16, at: &[Option<f64>]) -> Result<Found, Error> {
+        assert_eq!(at.len(), scan.depth(), "a place for each slice");
         let InferenceConfig { neighbours, window, prior, appearance, offset, smoothing, .. } = self.config().inference;
-        let smoothing = smoothing.min(thickest);
-        let slices = found.into_par_iter().enumerate().map(|(z, evidence)| {
-            let Some(Evidence { odds, place }) = Evidence::mean(evidence) else { return Ok(None) };
+        let smoothing = smoothing.min(SMOOTHING_OF_THICKNESS * support.thickness[&code]);
+        let placed: Vec<(usize, f64)> = at.iter().enumerate().filter_map(|(z, at)| Some((z, (*at)?))).collect();
+        let (agreement, evidence) = self.evidence(scan, support, code, &placed)?;
+        let slices = placed.par_iter().zip(evidence).map(|(&(z, at), Evidence { odds, place })| {
             let (mut odds, place) = (scan.taken(&scan.enlarged(&odds)), scan.taken(&place));
             for (odds, place) in odds.iter_mut().zip(&place) {
                 let place = place.clamp(PRIOR[0], PRIOR[1]);
                 *odds += prior as f32 * (place / (1.0 - place)).ln() + offset as f32;
             }
             if appearance > 0.0 {
-                let shown = shown.iter().filter_map(|(support, at)| Some((support, at[z]?)));
-                let near = shown.flat_map(|(support, at)| support.nearest(code, at).take(neighbours.max(1)));
+                let near = support.nearest(code, at).take(neighbours.max(1));
                 let seen = Appearance::mean(near.map(|shown| &shown.appearance));
                 if let Some(around) = scan.around(z, &place, window)? {
                     for ((odds, &sample), place) in odds.iter_mut().zip(scan.slice(z)).zip(place) {
@@ -278,14 +281,16 @@ impl Predictor {
                 }
             }
             let outline = scan.outlined(z, &odds, smoothing)?;
-            Ok(Some((odds, outline)))
+            Ok((z, odds, outline))
         });
         let area = scan.geometry().len() / scan.depth();
-        let mut found = Found { probability: Vec::new(), mask: Vec::new() };
-        for slice in slices.collect::<Result<Vec<_>, Error>>()? {
-            let (odds, outline) = slice.unwrap_or_else(|| (vec![f32::NEG_INFINITY; area], vec![false; area]));
-            found.probability.extend(odds.into_iter().map(|odds| 1.0 / (1.0 + (-odds).exp())));
-            found.mask.extend(outline);
+        let mut found =
+            Found { probability: vec![0.0; scan.depth() * area], mask: vec![false; scan.depth() * area], agreement };
+        for (z, odds, outline) in slices.collect::<Result<Vec<_>, Error>>()? {
+            let slice = z * area..(z + 1) * area;
+            let probability = odds.into_iter().map(|odds| 1.0 / (1.0 + (-odds).exp()));
+            found.probability[slice.clone()].iter_mut().zip(probability).for_each(|(voxel, p)| *voxel = p);
+            found.mask[slice].copy_from_slice(&outline);
         }
         Ok(found)
     }
@@ -294,7 +299,7 @@ impl Predictor {
     fn shift_along(&self, scan: &Encoded, support: &Support, code: u16, alignment: &Alignment) -> f64 {
         let config = &self.config().inference;
         // A single slice is laid over all slices of a scan.
-        if config.shift < along::STEP || config.prior + config.appearance == 0.0 || support.slices.len() == 1 {
+        if config.shift < along::STEP || !config.is_by_place() || support.slices.len() == 1 {
             return 0.0;
         }
         let (size, side) = (scan.size(), scan.side());
@@ -330,56 +335,50 @@ impl Predictor {
         odds.into_iter().map(|odds| resolved * odds).collect()
     }
 
-    /// What speaks for an object in the slices that have a place in a support.
+    /// What speaks for the place of an object, and for the object in each of some slices that lie somewhere in a support.
     fn evidence(
         &self,
         scan: &Encoded,
         support: &Support,
         code: u16,
-        at: &[Option<f64>],
-    ) -> Result<Vec<(usize, Evidence)>, Error> {
-        let InferenceConfig { prior, appearance, .. } = self.config().inference;
-        if support.showing(code).is_empty() {
-            return Ok(Vec::new());
-        }
-        let placed: Vec<(usize, f64)> = at.iter().enumerate().filter_map(|(z, at)| Some((z, (*at)?))).collect();
+        placed: &[(usize, f64)],
+    ) -> Result<(f64, Vec<Evidence>), Error> {
         let odds: Vec<Vec<f32>> = placed.iter().map(|&(z, at)| self.odds_by(support, code, at, scan, z)).collect();
-        let places = if prior + appearance > 0.0 {
-            self.places(scan, support, code, &placed, &odds)?
+        let (agreement, places) = if self.config().inference.is_by_place() && !placed.is_empty() {
+            let slices = placed.iter().map(|&(z, at)| (at, scan.picture(z))).collect();
+            self.places(&View { size: scan.size(), body: scan.body(), slices }, support, code, &odds)?
         } else {
-            vec![vec![0.0; scan.side().pow(2)]; odds.len()]
+            (0.0, vec![vec![0.0; scan.side().pow(2)]; odds.len()])
         };
         let found = odds.into_iter().zip(places).map(|(odds, place)| Evidence { odds, place });
-        Ok(placed.into_iter().map(|(z, _)| z).zip(found).collect())
+        Ok((agreement, found.collect()))
     }
 
-    /// The place of an object in some slices of a scan, which lie somewhere in a support, on the pixels of the square: turned, enlarged and moved to
-    /// where the odds of its features and what surrounds it agree, then bent to what the slices look like. Of several candidates the one for which
-    /// most speaks before and after it is bent.
-    fn places<'a>(
+    /// The place of an object in some slices of a scan, on the pixels of the square: turned, enlarged and moved to where the odds of its features and
+    /// what surrounds it agree, then bent to what the slices look like. Of several candidates the one for which most speaks before and after it is
+    /// bent; with it comes how much.
+    pub(super) fn places(
         &self,
-        scan: &Encoded,
+        scan: &View,
         support: &Support,
         code: u16,
-        placed: &[(usize, f64)],
-        odds: &'a [Vec<f32>],
-    ) -> Result<Vec<Vec<f32>>, Error> {
+        odds: &[Vec<f32>],
+    ) -> Result<(f64, Vec<Vec<f32>>), Error> {
         let config = &self.config().inference;
-        let (size, side) = (scan.size(), scan.side());
-        let on_features = |picture: &[f32]| resize(picture, [side; 2], size);
-        let of_slice = |(&(z, at), odds): (&(usize, f64), &'a Vec<f32>)| Query {
+        let on_features = |picture: &[f32]| resize(picture, [picture.len().isqrt(); 2], scan.size);
+        let of_slice = |(&(at, picture), odds)| Query {
             by: support.nearest_slices(code, at)[0],
             odds,
-            picture: on_features(scan.picture(z)),
+            picture: on_features(picture),
         };
-        let queries: Vec<Query> = placed.iter().zip(odds).map(of_slice).collect();
+        let queries: Vec<Query> = scan.slices.iter().zip(odds.iter().map(Vec::as_slice)).map(of_slice).collect();
         let by: BTreeSet<usize> = queries.iter().map(|query| query.by).collect();
         let shown = support.labelled(code, by, on_features);
-        let candidates = search::candidates(&shown, &queries, [scan.body(), support.body], size, config);
+        let candidates = search::candidates(&shown, &queries, [scan.body, support.body], scan.size, config);
         let mut best: Option<(f64, Vec<Prior>)> = None;
         for candidate in candidates {
-            let prior = |&(z, at): &(usize, f64)| support.prior(code, at, &candidate.laying, scan.picture(z), config);
-            let found = placed.par_iter().map(prior).collect::<Result<Vec<Prior>, Error>>()?;
+            let prior = |&(at, picture): &(f64, &[f32])| support.prior(code, at, &candidate.laying, picture, config);
+            let found = scan.slices.par_iter().map(prior).collect::<Result<Vec<Prior>, Error>>()?;
             let score_bent = |(prior, odds): (&Prior, &Vec<f32>)| {
                 candidate.score_bent(prior.likeness, mean_odds(&on_features(&prior.place), odds), config)
             };
@@ -389,6 +388,7 @@ impl Predictor {
                 best = Some((score, found));
             }
         }
-        Ok(best.into_iter().flat_map(|(_, found)| found).map(|prior| prior.place).collect())
+        let (agreement, found) = best.unwrap_or_default();
+        Ok((agreement, found.into_iter().map(|prior| prior.place).collect()))
     }
 }

@@ -41,6 +41,9 @@ struct Description {
 #[serde(deny_unknown_fields)]
 struct SupportDescription {
     thickness: BTreeMap<u16, f64>,
+    /// Whether the labels were carried to it
+    #[serde(default)]
+    carried: bool,
     /// mm between two slices
     step: f64,
     body: Body,
@@ -75,6 +78,21 @@ impl Known {
     /// The encoder.
     pub fn predictor(&self) -> &Predictor {
         &self.predictor
+    }
+
+    /// Carries the labels to a scan without any, which then is a support as well, see [`Predictor::carried`]; whether anything was found in it.
+    /// `progress` is told the share of the work that is done.
+    ///
+    /// # Errors
+    /// As [`Predictor::encode`] and [`Predictor::segment`].
+    pub fn carry(&mut self, image: &Image, progress: &mut dyn FnMut(f64) -> ControlFlow<()>) -> Result<bool, Error> {
+        let scan = self.predictor.encode(image, &mut |share| progress(0.5 * share))?;
+        let given = self.supports.iter().take_while(|support| !support.is_carried()).count();
+        let support =
+            self.predictor.carried(&scan, &self.supports[..given], &mut |share| progress(0.5 + 0.5 * share))?;
+        let found = support.is_some();
+        self.supports.extend(support);
+        Ok(found)
     }
 
     /// The objects in a scan, see [`Predictor::segment`]. `progress` is told the share of the work that is done.
@@ -115,6 +133,7 @@ impl Known {
             }
             supports.push(SupportDescription {
                 thickness: support.thickness.clone(),
+                carried: support.is_carried,
                 step,
                 body: support.body,
                 slices: support.slices.iter().map(|shown| shown.keys().copied().collect()).collect(),
@@ -175,7 +194,8 @@ impl Known {
                 }
                 slices.push(shown);
             }
-            Some(Support::from_parts(description.thickness, stack, description.body, slices, pictures))
+            let SupportDescription { thickness, carried, .. } = description;
+            Some(Support::from_parts(thickness, carried, stack, description.body, slices, pictures))
         };
         let supports: Option<Vec<Support>> =
             supports.into_iter().enumerate().map(|(i, description)| read(i, description)).collect();

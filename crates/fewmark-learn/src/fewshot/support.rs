@@ -23,6 +23,8 @@ const BLUR_OF_THICKNESS: f64 = 0.5;
 pub struct Support {
     /// Of each label that occurs the thickness of its object, in sides of the square.
     pub(super) thickness: BTreeMap<u16, f64>,
+    /// Whether its labels were carried to it from others, see [`Predictor::carried`]
+    pub(super) is_carried: bool,
     pub(super) stack: Stack,
     pub(super) body: Body,
     /// Of each slice, by label
@@ -51,6 +53,7 @@ impl Support {
         Self::check(scan.geometry(), labels)?;
         let mut support = Self {
             thickness: BTreeMap::new(),
+            is_carried: false,
             stack: scan.stack(),
             body: scan.body(),
             slices: vec![BTreeMap::new(); scan.depth()],
@@ -94,12 +97,13 @@ impl Support {
     /// A support that was kept.
     pub(super) fn from_parts(
         thickness: BTreeMap<u16, f64>,
+        is_carried: bool,
         stack: Stack,
         body: Body,
         slices: Vec<BTreeMap<u16, Shown>>,
         pictures: BTreeMap<usize, Vec<f32>>,
     ) -> Self {
-        Self { thickness, stack, body, slices, pictures }
+        Self { thickness, is_carried, stack, body, slices, pictures }
     }
 
     /// The labels that occur, in ascending order.
@@ -120,8 +124,13 @@ impl Support {
         4 * (numbers + stack + pictures) as u64
     }
 
-    /// The slices that show an object.
-    pub(super) fn showing(&self, code: u16) -> Vec<usize> {
+    /// Whether its labels were carried to it from others, see [`Predictor::carried`].
+    pub fn is_carried(&self) -> bool {
+        self.is_carried
+    }
+
+    /// The slices that show an object, in ascending order.
+    pub fn showing(&self, code: u16) -> Vec<usize> {
         (0..self.slices.len()).filter(|&z| self.slices[z].contains_key(&code)).collect()
     }
 

@@ -280,6 +280,34 @@ fn the_encoder_inside_the_program_segments_a_body_that_it_never_saw() {
 }
 
 #[test]
+fn labels_are_carried_over_scans_without_labels() {
+    let predictor = Predictor::built_in(Device::flex()).unwrap();
+    let (image, labels) = body(0);
+    let scan = predictor.encode(&image, &mut go_on).unwrap();
+    let support = Support::new(&predictor, &scan, &labels).unwrap();
+    assert!(!support.is_carried());
+    let mut known = Known::new(predictor, vec![support]).unwrap();
+    let (query, truth) = body(5);
+    let by_one = known.segment(&query, &mut go_on).unwrap();
+    assert!(known.carry(&body(3).0, &mut go_on).unwrap());
+    let by_both = known.segment(&query, &mut go_on).unwrap();
+    assert!(by_both.probability.samples() != by_one.probability.samples(), "the other scan has no voice");
+    assert!(dice(&by_both.labels, &truth) > 0.8, "{}", dice(&by_both.labels, &truth));
+    // What was carried is kept as such.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("organ.safetensors");
+    known.save(&path, Summary::default()).unwrap();
+    let again = Known::load(model::read(&path).unwrap(), Device::flex()).unwrap();
+    assert!(again.segment(&query, &mut go_on).unwrap().probability.samples() == by_both.probability.samples());
+    // A scan in which nothing is found is no support.
+    let inference = InferenceConfig { offset: -1e6, ..InferenceConfig::default() };
+    let blind = FewShotConfig { inference, ..FewShotConfig::default() };
+    let predictor = Predictor::built_in(Device::flex()).unwrap().with_inference_of(&blind);
+    let support = Support::new(&predictor, &scan, &labels).unwrap();
+    assert!(predictor.carried(&scan, &[support], &mut go_on).unwrap().is_none());
+}
+
+#[test]
 fn what_cannot_be_a_support_is_told() {
     let predictor = Predictor::untrained(config(1), Device::flex()).unwrap();
     let (image, labels) = body(0);
