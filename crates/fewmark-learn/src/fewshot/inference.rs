@@ -239,7 +239,10 @@ impl Predictor {
     /// # Panics
     /// Where there are not as many places as slices.
     pub fn find(&self, scan: &Encoded, code: u16, shown: &[(&Support, Vec<Option<f64>>)]) -> Result<Found, Error> {
-        let shown: Vec<_> = shown.iter().filter(|(support, _)| support.thickness.contains_key(&code)).collect();
+        let shows = |(support, at): &&(&Support, Vec<Option<f64>>)| {
+            support.thickness.contains_key(&code) && at.iter().any(Option::is_some)
+        };
+        let shown: Vec<_> = shown.iter().filter(shows).collect();
         let labelled = shown.iter().map(|(support, _)| *support).find(|support| !support.is_carried);
         let vote = |(support, at): &&(&Support, Vec<Option<f64>>)| {
             let found = self.find_by(support, scan, code, at)?;
@@ -344,7 +347,7 @@ impl Predictor {
         placed: &[(usize, f64)],
     ) -> Result<(f64, Vec<Evidence>), Error> {
         let odds: Vec<Vec<f32>> = placed.iter().map(|&(z, at)| self.odds_by(support, code, at, scan, z)).collect();
-        let (agreement, places) = if self.config().inference.is_by_place() && !placed.is_empty() {
+        let (agreement, places) = if self.config().inference.is_by_place() {
             let slices = placed.iter().map(|&(z, at)| (at, scan.picture(z))).collect();
             self.places(&View { size: scan.size(), body: scan.body(), slices }, support, code, &odds)?
         } else {
