@@ -143,7 +143,6 @@ const SMOOTHING_OF_THICKNESS: f64 = 1.25;
 const PRIOR: [f32; 2] = [0.01, 0.99];
 
 /// What speaks for an object in the features of a slice.
-#[derive(Clone, Debug)]
 struct Evidence {
     /// The logarithm of its odds in each of them
     odds: Vec<f32>,

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use burn::tensor::Device;
 use fewmark_image::{Dimension, Geometry, Image, LabelMap};
 use fewmark_learn::fewshot::{
-    Augmentation, FewShotConfig, InferenceConfig, Known, LossConfig, Predictor, Scan, Source, Support, se_net_paper,
-    train_on, train_se_net,
+    Augmentation, Encoded, FewShotConfig, InferenceConfig, Known, LossConfig, Predictor, Scan, Source, Support,
+    se_net_paper, train_on, train_se_net,
 };
 use fewmark_learn::model::{self, Summary};
 use fewmark_learn::superpixels::Partition;
@@ -39,6 +39,14 @@ fn body(shift: usize) -> (Image, LabelMap) {
 fn scan(shift: usize) -> Scan {
     let (image, labels) = body(shift);
     Scan { name: format!("body-{shift}"), image, labels: Some(labels), allowed: None }
+}
+
+/// A body as it is encoded, and what its label shows.
+fn shown(predictor: &Predictor, shift: usize) -> (Encoded, Support) {
+    let (image, labels) = body(shift);
+    let scan = predictor.encode(&image, &mut go_on).unwrap();
+    let support = Support::new(predictor, &scan, &labels).unwrap();
+    (scan, support)
 }
 
 fn config(iterations: u64) -> FewShotConfig {
@@ -83,9 +91,7 @@ fn an_encoder_learns_from_superpixels_and_segments_another_body() {
     let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
     assert!(mean(&losses[60..]) < 0.8 * mean(&losses[..20]), "{} {}", mean(&losses[..20]), mean(&losses[60..]));
 
-    let (image, labels) = body(1);
-    let encoded = predictor.encode(&image, &mut go_on).unwrap();
-    let support = Support::new(&predictor, &encoded, &labels).unwrap();
+    let (_, support) = shown(&predictor, 1);
     let (query, truth) = body(4);
     let query = predictor.encode(&query, &mut go_on).unwrap();
     let found = predictor.segment(&query, &[support], &mut go_on).unwrap();
@@ -96,11 +102,10 @@ fn an_encoder_learns_from_superpixels_and_segments_another_body() {
 #[test]
 fn a_scan_is_segmented_by_itself() {
     let predictor = Predictor::built_in(Device::flex()).unwrap();
-    let (image, labels) = body(0);
-    let scan = predictor.encode(&image, &mut go_on).unwrap();
-    let support = Support::new(&predictor, &scan, &labels).unwrap();
+    let (scan, support) = shown(&predictor, 0);
     let found = predictor.segment(&scan, &[support], &mut go_on).unwrap();
     // Features of 4 pixels cannot follow the outline of an organ of 12.
+    let labels = body(0).1;
     assert!(dice(&found.labels, &labels) > 0.85, "{}", dice(&found.labels, &labels));
 }
 
@@ -129,9 +134,7 @@ fn without_smoothing_an_outline_is_where_both_are_as_likely() {
     let mut config = predictor.config().clone();
     config.inference.smoothing = 0.0;
     let plain = predictor.clone().with_inference_of(&config);
-    let (image, labels) = body(0);
-    let scan = predictor.encode(&image, &mut go_on).unwrap();
-    let support = Support::new(&predictor, &scan, &labels).unwrap();
+    let (scan, support) = shown(&predictor, 0);
     let at: Vec<_> = (0..6).map(|z| Some(z as f64)).collect();
     let find = |predictor: &Predictor| predictor.find(&scan, 1, &[(&support, at.clone())]).unwrap();
     let (plain, smooth) = (find(&plain), find(&predictor));
@@ -234,9 +237,7 @@ fn the_loss_of_the_first_step_is_of_its_terms() {
 #[test]
 fn a_model_that_was_shown_something_needs_nothing_else() {
     let predictor = Predictor::untrained(config(1), Device::flex()).unwrap();
-    let (image, labels) = body(0);
-    let scan = predictor.encode(&image, &mut go_on).unwrap();
-    let support = Support::new(&predictor, &scan, &labels).unwrap();
+    let (_, support) = shown(&predictor, 0);
     let known = Known::new(predictor, vec![support]).unwrap();
     assert_eq!(known.codes(), [1]);
     let folder = tempfile::tempdir().unwrap();
@@ -270,9 +271,7 @@ fn the_encoder_inside_the_program_works_by_today_s_settings() {
 #[test]
 fn the_encoder_inside_the_program_segments_a_body_that_it_never_saw() {
     let predictor = Predictor::built_in(Device::flex()).unwrap();
-    let (image, labels) = body(0);
-    let scan = predictor.encode(&image, &mut go_on).unwrap();
-    let support = Support::new(&predictor, &scan, &labels).unwrap();
+    let (_, support) = shown(&predictor, 0);
     let (query, truth) = body(4);
     let query = predictor.encode(&query, &mut go_on).unwrap();
     let found = predictor.segment(&query, &[support], &mut go_on).unwrap();
@@ -282,9 +281,7 @@ fn the_encoder_inside_the_program_segments_a_body_that_it_never_saw() {
 #[test]
 fn labels_are_carried_over_scans_without_labels() {
     let predictor = Predictor::built_in(Device::flex()).unwrap();
-    let (image, labels) = body(0);
-    let scan = predictor.encode(&image, &mut go_on).unwrap();
-    let support = Support::new(&predictor, &scan, &labels).unwrap();
+    let (_, support) = shown(&predictor, 0);
     assert!(!support.is_carried());
     let mut known = Known::new(predictor, vec![support]).unwrap();
     let (query, truth) = body(5);
@@ -303,7 +300,7 @@ fn labels_are_carried_over_scans_without_labels() {
     let inference = InferenceConfig { offset: -1e6, ..InferenceConfig::default() };
     let blind = FewShotConfig { inference, ..FewShotConfig::default() };
     let predictor = Predictor::built_in(Device::flex()).unwrap().with_inference_of(&blind);
-    let support = Support::new(&predictor, &scan, &labels).unwrap();
+    let (scan, support) = shown(&predictor, 0);
     assert!(predictor.carried(&scan, &[support], &mut go_on).unwrap().is_none());
 }
 
