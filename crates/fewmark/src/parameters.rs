@@ -110,6 +110,7 @@ const ALL: &[(&str, &str, Range)] = &[
     ("inference.offset", "added to the log odds of every object: larger values find more", ANY),
     ("inference.prior", "weight of an object's place in the labelled scan", POSITIVE),
     ("inference.reach", "how far an object may be moved within a slice, in sides of the square", SHARE),
+    ("inference.refinement", "weight of how bright what was found is in the scan itself", POSITIVE),
     (
         "inference.shift",
         "slices by which an object may lie elsewhere along the body than the scans' alignment has it",

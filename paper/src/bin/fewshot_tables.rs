@@ -368,9 +368,11 @@ fn table(rows: &[Row], data: &DataSet) -> String {
          encoders start from weights trained on COCO, ours from those inside the program, which have seen made-up anatomies only, or, as init, \
          from random ones. All other rows but those of SE-Net go beyond the paper: slices are seen larger than in training, an object's place in the labelled slices is a prior, turned, enlarged and moved to where slices \
          look alike around it and bent to them, its brightness beside them counts, features of thin objects count less, in whole scans it may lie \
-         some slices from where the alignment has it, and its outline is drawn on pixels, unless the changes switch these off \
+         some slices from where the alignment has it, its outline is drawn on pixels, and brightness is told again from what was found in the scan \
+         itself (nothing else is adapted to a scan: track transductive only in this), unless the changes switch these off \
          (inference.enlargement, inference.prior, inference.turn, inference.candidates, inference.context, inference.deformation, \
-         inference.appearance, inference.full_thickness, inference.shift, inference.smoothing, inference.offset, inference.neighbours). Rows whose \
+         inference.appearance, inference.full_thickness, inference.shift, inference.refinement, inference.smoothing, inference.offset, \
+         inference.neighbours). Rows whose \
          changes say so were made by a program that compared surroundings by the similarity of their features, or that aligned whole scans along z \
          by the distances of their slices alone. Rows with \"unlabelled\" first carry the labels to so many of the scans that are learned from, which \
          then are votes beside the labelled scan; nothing is known of these scans, and none is tested.\n\n{table}"

@@ -50,23 +50,29 @@ impl Around {
 }
 
 impl Appearance {
-    /// That of an object in a slice. What lies around it is weighed by a Gaussian of the standard deviation `window`, in pixels.
-    pub(super) fn of(slice: &[f32], object: &[bool], grid: &Grid, window: f64) -> Result<Self, Error> {
-        let inside: Vec<f32> = object.iter().map(|&inside| f32::from(u8::from(inside))).collect();
-        let near = gaussian(&inside, grid, window)?;
-        let Some(around) = Around::of(slice, &near) else { return Ok(Self(vec![0.0; LEVELS])) };
-        let histogram = |weight: &dyn Fn(usize) -> f32| -> Result<Vec<f32>, Error> {
-            let mut histogram = vec![0.0; LEVELS];
-            for (i, &sample) in slice.iter().enumerate() {
-                histogram[around.level(sample)] += weight(i);
+    /// That of an object in some slices, each with how far each of its samples belongs to the object, from 0 to 1. What lies around it is weighed by a
+    /// Gaussian of the standard deviation `window`, in pixels. No slice that shows the object tells nothing.
+    pub(super) fn of<'a>(
+        shown: impl IntoIterator<Item = (&'a [f32], &'a [f32])>,
+        grid: &Grid,
+        window: f64,
+    ) -> Result<Self, Error> {
+        let (mut object, mut others) = (vec![0.0; LEVELS], vec![0.0; LEVELS]);
+        for (slice, inside) in shown {
+            let near = gaussian(inside, grid, window)?;
+            let Some(around) = Around::of(slice, &near) else { continue };
+            for ((&sample, inside), near) in slice.iter().zip(inside).zip(near) {
+                let level = around.level(sample);
+                object[level] += inside;
+                others[level] += (1.0 - inside) * near;
             }
-            let levels = Grid::unit([LEVELS, 1, 1]);
-            let smooth = gaussian(&histogram, &levels, SMOOTH)?;
+        }
+        let share = |histogram: &[f32]| -> Result<Vec<f32>, Error> {
+            let smooth = gaussian(histogram, &Grid::unit([LEVELS, 1, 1]), SMOOTH)?;
             let all = smooth.iter().sum::<f32>().max(f32::MIN_POSITIVE);
             Ok(smooth.iter().map(|count| (1.0 - EVEN) * count / all + EVEN / LEVELS as f32).collect())
         };
-        let object = histogram(&|i| inside[i])?;
-        let others = histogram(&|i| (1.0 - inside[i]) * near[i])?;
+        let (object, others) = (share(&object)?, share(&others)?);
         Ok(Self(object.iter().zip(&others).map(|(object, other)| (object / other).ln()).collect()))
     }
 
@@ -94,24 +100,25 @@ mod tests {
     const SIDE: usize = 40;
 
     /// A square object of one brightness in another, and both with some texture.
-    fn slice(object: f32, others: f32) -> (Vec<f32>, Vec<bool>, Grid) {
-        let inside: Vec<bool> =
-            (0..SIDE * SIDE).map(|i| (15..25).contains(&(i % SIDE)) && (15..25).contains(&(i / SIDE))).collect();
+    fn slice(object: f32, others: f32) -> (Vec<f32>, Vec<f32>, Grid) {
+        let is_inside = |i: usize| (15..25).contains(&(i % SIDE)) && (15..25).contains(&(i / SIDE));
+        let inside: Vec<f32> = (0..SIDE * SIDE).map(|i| f32::from(u8::from(is_inside(i)))).collect();
         let texture = |i: usize| 0.02 * ((i * 7) % 5) as f32;
-        let samples = inside.iter().enumerate().map(|(i, &inside)| if inside { object } else { others } + texture(i));
+        let samples =
+            inside.iter().enumerate().map(|(i, &inside)| if inside == 1.0 { object } else { others } + texture(i));
         (samples.collect(), inside, Grid::unit([SIDE, SIDE, 1]))
     }
 
     #[test]
     fn what_is_as_bright_as_the_object_speaks_for_it() {
         let (samples, object, grid) = slice(0.8, 0.3);
-        let appearance = Appearance::of(&samples, &object, &grid, 4.0).unwrap();
+        let appearance = Appearance::of([(&samples[..], &object[..])], &grid, 4.0).unwrap();
         // Its place is known but for a pixel.
-        let place: Vec<f32> = (0..object.len()).map(|i| f32::from(u8::from(i > 0 && object[i - 1]))).collect();
+        let place: Vec<f32> = (0..object.len()).map(|i| if i > 0 { object[i - 1] } else { 0.0 }).collect();
         let around = Around::of(&samples, &gaussian(&place, &grid, 4.0).unwrap()).unwrap();
         for (sample, inside) in samples.iter().zip(&object) {
             let odds = appearance.odds(*sample, around);
-            assert!(if *inside { odds > 1.0 } else { odds < -1.0 }, "{odds} for {sample}");
+            assert!(if *inside == 1.0 { odds > 1.0 } else { odds < -1.0 }, "{odds} for {sample}");
         }
     }
 
@@ -119,7 +126,8 @@ mod tests {
     fn the_scale_of_a_scan_does_not_matter() {
         let (samples, object, grid) = slice(0.8, 0.3);
         let scaled: Vec<f32> = samples.iter().map(|s| 40.0 * s - 7.0).collect();
-        let [own, other] = [&samples, &scaled].map(|samples| Appearance::of(samples, &object, &grid, 4.0).unwrap());
+        let [own, other] =
+            [&samples, &scaled].map(|samples| Appearance::of([(&samples[..], &object[..])], &grid, 4.0).unwrap());
         for (own, other) in own.0.iter().zip(&other.0) {
             assert!((own - other).abs() < 0.2, "{own} and {other}");
         }
@@ -128,10 +136,10 @@ mod tests {
     #[test]
     fn where_there_is_no_object_or_no_contrast_brightness_tells_nothing() {
         let (samples, object, grid) = slice(0.8, 0.3);
-        let none = vec![false; object.len()];
-        assert_eq!(Appearance::of(&samples, &none, &grid, 4.0).unwrap(), Appearance(vec![0.0; LEVELS]));
+        let none = vec![0.0; object.len()];
+        assert_eq!(Appearance::of([(&samples[..], &none[..])], &grid, 4.0).unwrap(), Appearance(vec![0.0; LEVELS]));
         assert!(Around::of(&samples, &vec![0.0; samples.len()]).is_none());
-        let even = Appearance::of(&vec![0.5; samples.len()], &object, &grid, 4.0).unwrap();
+        let even = Appearance::of([(&vec![0.5; samples.len()][..], &object[..])], &grid, 4.0).unwrap();
         assert!(even.0.iter().all(|odds| odds.abs() < 1e-3), "{even:?}");
     }
 }

@@ -24,6 +24,7 @@ mod pooling;
 mod predictor;
 mod pretrained;
 mod propagation;
+mod refinement;
 mod scan;
 mod se_net;
 mod search;

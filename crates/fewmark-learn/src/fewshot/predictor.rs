@@ -134,16 +134,31 @@ impl Encoded {
 
     /// How bright a label is in a slice beside what lies around it.
     pub(super) fn appearance(&self, labels: &LabelMap, z: usize, label: u16, window: f64) -> Result<Appearance, Error> {
+        let area = self.samples.len() / self.depth();
+        let labels = &labels.labels()[z * area..(z + 1) * area];
+        let object: Vec<f32> = labels.iter().map(|&l| f32::from(u8::from(l == label))).collect();
+        self.appearance_of([(z, &object)], window)
+    }
+
+    /// How bright an object is beside what lies around it in some slices, each with how far its pixels belong to it.
+    pub(super) fn appearance_of<'a>(
+        &self,
+        shown: impl IntoIterator<Item = (usize, &'a Vec<f32>)>,
+        window: f64,
+    ) -> Result<Appearance, Error> {
         let (grid, side) = pixels(&self.geometry);
-        let labels = &labels.labels()[z * grid.len()..(z + 1) * grid.len()];
-        let object: Vec<bool> = labels.iter().map(|&l| l == label).collect();
-        Appearance::of(self.slice(z), &object, &grid, window * side)
+        Appearance::of(shown.into_iter().map(|(z, inside)| (self.slice(z), &inside[..])), &grid, window * side)
+    }
+
+    /// Values of the pixels of a slice, smoothed by a Gaussian whose standard deviation is in sides of the square.
+    pub(super) fn smoothed(&self, values: &[f32], deviation: f64) -> Result<Vec<f32>, Error> {
+        let (grid, side) = pixels(&self.geometry);
+        Ok(gaussian(values, &grid, deviation * side)?)
     }
 
     /// What a slice is like around an object that lies at a place, on pixels.
     pub(super) fn around(&self, z: usize, place: &[f32], window: f64) -> Result<Option<Around>, Error> {
-        let (grid, side) = pixels(&self.geometry);
-        Ok(Around::of(self.slice(z), &gaussian(place, &grid, window * side)?))
+        Ok(Around::of(self.slice(z), &self.smoothed(place, window)?))
     }
 
     /// Where an object lies on the pixels of a slice, by the logarithm of its odds there.

@@ -16,10 +16,8 @@ use crate::Error;
 const CHECKED: usize = 3;
 
 impl Predictor {
-    /// The support that a scan without labels becomes by what `supports` find in it; none where they find nothing. With the encoder inside the program, on
-    /// the scans of cardiac MRI that the last two folds leave to learn from, ten of them as such scans: mean Dice x 100 by three labelled slices 73.1,
-    /// without them 66.9; scans of which nothing is known 68.9 and 58.3. These are scans that differ much from the labelled one: of those that it fits already
-    /// some are segmented worse.
+    /// The support that a scan without labels becomes by what `supports` find in it; none where they find nothing. See
+    /// `paper/results/fewshot-card-mri.md` for what it brings.
     ///
     /// # Errors
     /// As [`Predictor::segment`].

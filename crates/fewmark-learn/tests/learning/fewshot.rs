@@ -132,6 +132,8 @@ fn two_labelled_slices_show_the_object_between_them() {
 fn without_smoothing_an_outline_is_where_both_are_as_likely() {
     let predictor = Predictor::built_in(Device::flex()).unwrap();
     let mut config = predictor.config().clone();
+    config.inference.refinement = 0.0;
+    let predictor = predictor.with_inference_of(&config);
     config.inference.smoothing = 0.0;
     let plain = predictor.clone().with_inference_of(&config);
     let (scan, support) = shown(&predictor, 0);
