@@ -20,7 +20,7 @@ pub(super) const SUREST: f32 = 4.0;
 /// One object in a scan.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The probability of each voxel by features and place.
+    /// The probability of each voxel by features, place and brightness.
     pub probability: Vec<f32>,
     /// What lies in the outline.
     pub mask: Vec<bool>,

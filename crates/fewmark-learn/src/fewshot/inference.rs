@@ -15,6 +15,7 @@ use super::frame::resize;
 use super::fusion::{Found, Vote, joined};
 use super::place::Body;
 use super::predictor::{Encoded, Predictor, SlicePrototypes};
+use super::refinement::probabilities;
 use super::search::{self, Query, mean_odds};
 use super::support::{Prior, Support, resolved};
 use crate::Error;
@@ -305,8 +306,7 @@ impl Predictor {
             Found { probability: vec![0.0; scan.depth() * area], mask: vec![false; scan.depth() * area], agreement };
         for (z, odds, outline) in slices.collect::<Result<Vec<_>, Error>>()? {
             let slice = z * area..(z + 1) * area;
-            let probability = odds.into_iter().map(|odds| 1.0 / (1.0 + (-odds).exp()));
-            found.probability[slice.clone()].iter_mut().zip(probability).for_each(|(voxel, p)| *voxel = p);
+            found.probability[slice.clone()].copy_from_slice(&probabilities(&odds));
             found.mask[slice].copy_from_slice(&outline);
         }
         Ok(found)

@@ -18,7 +18,8 @@ const NEAR: f64 = 0.01;
 /// What brightness tells is smoothed by a Gaussian of this standard deviation, in sides of the square: noise is no object.
 const SMOOTH: f64 = 0.006;
 
-/// Brightness tells no more than such odds, in logarithms: less than [`SUREST`], so that what place and features exclude stays excluded.
+/// Brightness tells no more than such odds, in logarithms: less than [`SUREST`], so that by itself it brings in nothing that
+/// place and features exclude.
 const MOST: f32 = 3.0;
 
 impl Encoded {
@@ -70,7 +71,7 @@ impl Encoded {
 }
 
 /// The probabilities of which these are the logarithms of the odds.
-fn probabilities(odds: &[f32]) -> Vec<f32> {
+pub(super) fn probabilities(odds: &[f32]) -> Vec<f32> {
     odds.iter().map(|odds| 1.0 / (1.0 + (-odds).exp())).collect()
 }
 
