@@ -32,6 +32,8 @@ pub struct DataSet {
     pub halves: &'static [&'static [u16]],
     /// Mean Dice x 100 of the paper by method and setting.
     pub paper: &'static [(&'static str, u8, f64)],
+    /// What distances are counted in.
+    pub unit: &'static str,
     load: fn(&Path) -> Result<Vec<Scan>, Error>,
 }
 
@@ -56,6 +58,7 @@ pub const ABD_MRI: DataSet = DataSet {
         ("panet", 2, 46.33),
         ("se-net", 2, 50.66),
     ],
+    unit: "mm",
     load: |data| numbered(&data.join("chaos-t2")),
 };
 
@@ -73,6 +76,7 @@ pub const CARD_MRI: DataSet = DataSet {
         ("panet", 1, 42.96),
         ("se-net", 1, 32.03),
     ],
+    unit: "voxels, as their scans have no spacing",
     load: |data| cardiac(&data.join("acdc")),
 };
 
@@ -80,7 +84,7 @@ pub const CARD_MRI: DataSet = DataSet {
 pub const DATA_SETS: [DataSet; 2] = [ABD_MRI, CARD_MRI];
 
 /// Which slices a training may see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Setting {
     /// All.
@@ -99,6 +103,21 @@ impl Setting {
             "2-any" => Self::TwoAny,
             "2-all" => Self::TwoAll,
             _ => return None,
+        })
+    }
+
+    /// The paper's number.
+    pub fn number(self) -> u8 {
+        if self == Self::One { 1 } else { 2 }
+    }
+}
+
+impl std::fmt::Display for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::One => "1",
+            Self::TwoAny => "2, any",
+            Self::TwoAll => "2, all",
         })
     }
 }

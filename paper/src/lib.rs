@@ -3,6 +3,7 @@
 
 pub mod cases;
 pub mod fewshot;
+pub mod fewshot_table;
 pub mod labelled;
 pub mod learned;
 pub mod pictures;

@@ -30,45 +30,14 @@ use fewmark::nets::SeNetConfig;
 use fewmark::registry::parse_setting;
 use fewmark::training;
 use fewmark_paper::cases::data_folder;
-use fewmark_paper::fewshot::{ClassRow, DATA_SETS, DataSet, Part, Setting, tested, tested_se_net};
-use fewmark_paper::results::{Provenance, Spread, append_row, markdown_table, read_rows};
+use fewmark_paper::fewshot::{DATA_SETS, DataSet, Part, Setting, tested, tested_se_net};
+use fewmark_paper::fewshot_table::{PUBLISHED, Row, SE_NET, tables};
+use fewmark_paper::results::{Provenance, Spread, append_row, read_rows};
 use fewmark_paper::usage;
-use serde::{Deserialize, Serialize};
 
 /// Networks allocate large tensors again and again; this allocator keeps their pages.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// What a model of one fold scores.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Row {
-    data: String,
-    method: String,
-    /// Changes to the recommended settings
-    recipe: String,
-    setting: Setting,
-    fold: usize,
-    seed: u64,
-    iterations: u64,
-    seconds: f64,
-    classes: Vec<ClassRow>,
-    commit: String,
-}
-
-impl Row {
-    fn is_of(&self, other: &Self) -> bool {
-        (&self.method, &self.recipe, self.setting) == (&other.method, &other.recipe, other.setting)
-            && (self.fold, self.seed, self.iterations) == (other.fold, other.seed, other.iterations)
-    }
-
-    /// The mean over classes of the means over scans.
-    fn mean(&self, scores: fn(&ClassRow) -> &[f64]) -> f64 {
-        self.classes.iter().map(|class| Spread::of(scores(class)).mean).sum::<f64>() / self.classes.len() as f64
-    }
-}
-
-/// The method that has a network and a training of its own.
-const SE_NET: &str = "se-net";
 
 struct Plan {
     data: &'static DataSet,
@@ -159,7 +128,7 @@ impl Plan {
 
     /// What sets the settings apart from those recommended.
     fn recipe(&self) -> String {
-        let published = self.published.then(|| "published".to_owned());
+        let published = self.published.then(|| PUBLISHED.to_owned());
         let unlabelled = (self.unlabelled > 0).then(|| format!("unlabelled={}", self.unlabelled));
         published.into_iter().chain(unlabelled).chain(self.changes.iter().cloned()).collect::<Vec<_>>().join(" ")
     }
@@ -248,13 +217,7 @@ fn methods() -> Result<(), Box<dyn Error>> {
         }
     }
     if !plan.development {
-        let text = format!(
-            "# Few-shot segmentation: {}\n\n{}\n\n{}",
-            plan.data.key,
-            plan.data.source,
-            table(&rows, plan.data)
-        );
-        fewmark::image::write_atomically(path.with_extension("md"), text.as_bytes())?;
+        fewmark::image::write_atomically(path.with_extension("md"), tables(&rows, plan.data).as_bytes())?;
     }
     Ok(())
 }
@@ -323,58 +286,5 @@ fn line(row: &Row) -> String {
         row.iterations,
         row.seconds,
         row.recipe
-    )
-}
-
-/// Means over the folds, a line for each method, recipe, setting and seed.
-fn table(rows: &[Row], data: &DataSet) -> String {
-    let key = |row: &Row| (row.setting as u8, row.method.clone(), row.recipe.clone(), row.iterations, row.seed);
-    let mut lines: Vec<_> = rows.iter().map(key).collect();
-    lines.sort();
-    lines.dedup();
-    let cells = |line: &(u8, String, String, u64, u64)| {
-        let of: Vec<&Row> = rows.iter().filter(|row| key(row) == *line).collect();
-        let mean = |score: &dyn Fn(&Row) -> f64| Spread::of(&of.iter().map(|row| score(row)).collect::<Vec<_>>()).mean;
-        let class = |code: u16| {
-            let of_row = |row: &Row| row.classes.iter().find(|c| c.label == code).map(|c| Spread::of(&c.dice).mean);
-            mean(&|row| of_row(row).unwrap_or(f64::NAN))
-        };
-        let setting = ["1", "2, any", "2, all"][usize::from(line.0)];
-        let of_paper =
-            data.paper.iter().find(|&&(method, setting, _)| method == line.1 && setting == 1 + u8::from(line.0 > 0));
-        let mut cells =
-            vec![setting.to_owned(), line.1.clone(), line.2.clone(), line.4.to_string(), of.len().to_string()];
-        cells.extend(data.classes.iter().map(|&(code, _)| format!("{:.2}", class(code))));
-        cells.push(format!("{:.2}", mean(&|row| row.mean(|c| &c.dice))));
-        cells.push(format!("{:.2}", mean(&|row| row.mean(|c| &c.largest))));
-        // What a method does not do has no scores.
-        let known = |score: f64, text: String| if score.is_nan() { "-".to_owned() } else { text };
-        let [whole, hd95] = [mean(&|row| row.mean(|c| &c.whole)), mean(&|row| row.mean(|c| &c.hd95))];
-        cells.push(known(whole, format!("{whole:.2}")));
-        cells.push(known(hd95, format!("{hd95:.1}")));
-        cells.push(of_paper.map_or("-".into(), |(.., score)| format!("{score:.2}")));
-        cells.push(format!("{} x {:.1}", line.3, mean(&|row| row.seconds) / 60.0));
-        cells
-    };
-    let mut head = vec!["setting", "method", "changes", "seed", "folds"];
-    head.extend(data.classes.iter().map(|&(_, name)| name));
-    head.extend(["mean", "largest component", "whole scans", "their HD95", "paper", "iterations x minutes a fold"]);
-    let table = markdown_table(&head, &lines.iter().map(cells).collect::<Vec<_>>());
-    format!(
-        "Dice x 100. Classes, mean and largest component are by the paper's protocol: three labelled slices, and only slices that hold the class \
-         (track: strict). Whole scans are segmented by all slices of the labelled scan, with nothing known of the query (track: one labelled \
-         scan); their HD95 is in mm. Minutes are wall time on a machine that did other work beside.\n\n\
-         Rows whose changes begin with \"published\" segment as the paper does, by features alone and the nearest labelled slice. The paper's \
-         encoders start from weights trained on COCO, ours from those inside the program, which have seen made-up anatomies only, or, as init, \
-         from random ones. All other rows but those of SE-Net go beyond the paper: slices are seen larger than in training, an object's place in the labelled slices is a prior, turned, enlarged and moved to where slices \
-         look alike around it and bent to them, its brightness beside them counts, features of thin objects count less, in whole scans it may lie \
-         some slices from where the alignment has it, its outline is drawn on pixels, and brightness is told again from what was found in the scan \
-         itself (nothing else is adapted to a scan: track transductive only in this), unless the changes switch these off \
-         (inference.enlargement, inference.prior, inference.turn, inference.candidates, inference.context, inference.deformation, \
-         inference.appearance, inference.full_thickness, inference.shift, inference.refinement, inference.smoothing, inference.offset, \
-         inference.neighbours). Rows whose \
-         changes say so were made by a program that compared surroundings by the similarity of their features, or that aligned whole scans along z \
-         by the distances of their slices alone. Rows with \"unlabelled\" first carry the labels to so many of the scans that are learned from, which \
-         then are votes beside the labelled scan; nothing is known of these scans, and none is tested.\n\n{table}"
     )
 }
