@@ -57,15 +57,9 @@ impl Displacement {
     }
 
     fn pulled(&self, plane: &[f32]) -> Vec<f32> {
-        let [width, height] = self.size;
+        let mut pulled = vec![0.0; plane.len()];
         let [dx, dy] = &self.along;
-        let mut pulled = Vec::with_capacity(plane.len());
-        for y in 0..height {
-            for x in 0..width {
-                let i = y * width + x;
-                pulled.push(at(plane, self.size, x as f32 + dx[i], y as f32 + dy[i]));
-            }
-        }
+        pull_into(&mut pulled, plane, self.size, [dx, dy]);
         pulled
     }
 
@@ -156,6 +150,37 @@ fn gradient(image: &[f32], [width, height]: [usize; 2]) -> [Vec<f32>; 2] {
     slopes
 }
 
+/// What lies at the displaced place of each pixel, see [`at`]: all places of a row are told first, many at once.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn pull_into(pulled: &mut [f32], plane: &[f32], [width, height]: [usize; 2], [dx, dy]: [&[f32]; 2]) {
+    // To the right and below there is another pixel, but in a plane that is one pixel wide or high.
+    let (right, below) = (usize::from(width > 1), if height > 1 { width } else { 0 });
+    let (mut columns, mut rows) = (vec![(0_i32, 0.0_f32); width], vec![(0_i32, 0.0_f32); width]);
+    for (y, line) in pulled.chunks_exact_mut(width).enumerate() {
+        let displaced = y * width..(y + 1) * width;
+        for (x, (column, dx)) in columns.iter_mut().zip(&dx[displaced.clone()]).enumerate() {
+            *column = cell(x as f32 + dx, width);
+        }
+        for (row, dy) in rows.iter_mut().zip(&dy[displaced]) {
+            *row = cell(y as f32 + dy, height);
+        }
+        for (out, (&(left, u), &(top, v))) in line.iter_mut().zip(columns.iter().zip(&rows)) {
+            let corner = top as usize * width + left as usize;
+            let of_cell = &plane[corner..=corner + below + right];
+            let along = |row: usize| (1.0 - u) * of_cell[row] + u * of_cell[row + right];
+            *out = (1.0 - v) * along(0) + v * along(below);
+        }
+    }
+}
+
+/// The pixel before a place along an axis of `n` pixels, none but the last having no other behind it, and how far it lies behind that.
+#[inline(always)]
+fn cell(at: f32, n: usize) -> (i32, f32) {
+    let at = at.clamp(0.0, (n - 1) as f32);
+    let low = (at as i32).min(n.saturating_sub(2) as i32);
+    (low, at - low as f32)
+}
+
 /// The differences of two lines of samples that lie so many pixels apart.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
 fn differences(before: &[f32], after: &[f32], apart: f32, slopes: &mut [f32]) {
@@ -165,12 +190,11 @@ fn differences(before: &[f32], after: &[f32], apart: f32, slopes: &mut [f32]) {
 /// A sample at a point, linear between pixels; beyond the border that of the border.
 #[inline(always)]
 fn at(plane: &[f32], [width, height]: [usize; 2], x: f32, y: f32) -> f32 {
-    let cell = |at: f32, n: usize| {
-        let at = at.clamp(0.0, (n - 1) as f32);
-        let low = at as usize;
-        (low, (low + 1).min(n - 1), at - low as f32)
+    let around = |at: f32, n: usize| {
+        let (low, share) = cell(at, n);
+        (low as usize, (low as usize + 1).min(n - 1), share)
     };
-    let ((left, right, u), (top, bottom, v)) = (cell(x, width), cell(y, height));
+    let ((left, right, u), (top, bottom, v)) = (around(x, width), around(y, height));
     let along = |row: usize| (1.0 - u) * plane[row * width + left] + u * plane[row * width + right];
     (1.0 - v) * along(top) + v * along(bottom)
 }

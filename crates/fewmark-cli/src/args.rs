@@ -55,7 +55,7 @@ pub(crate) enum Command {
     Explain(Explain),
     /// List the networks that can be trained on labelled images
     Networks,
-    /// Cut scans into superpixels, the pseudo-labels of few-shot training
+    /// Cut scans into superpixels, such as `train fewshot` makes for itself
     Superpixels(Superpixels),
     /// List the trainings that are kept in a folder
     Runs(Runs),
@@ -205,14 +205,14 @@ pub(crate) struct Train {
     /// Go on with the training of a run folder
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with_all = ["images", "labels", "marks", "list", "config", "settings", "output"])]
     pub(crate) resume: Option<PathBuf>,
-    /// Print every setting with its default, as TOML, and train nothing
+    /// Print every setting, as TOML: its default, that of `--set preset=paper`, or what --config and --set make of it; train nothing
     #[arg(long, conflicts_with = "resume")]
     pub(crate) show_settings: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct Predict {
-    /// The model file
+    /// The model file, or the run folder that it is in
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) model: PathBuf,
     /// Images, or folders of them
@@ -250,6 +250,9 @@ pub(crate) struct SupportArgs {
     /// what one labelled scan alone misses; a query takes as many times longer as there are scans
     #[arg(long, num_args = 1.., value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) unlabelled: Vec<PathBuf>,
+    /// Set how scans are compared, `inference.KEY=VALUE` of `fewmark train fewshot --show-settings`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = fewmark::registry::parse_setting)]
+    pub(crate) settings: Vec<toml::Table>,
     /// Where the network computes
     #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
     pub(crate) device: DeviceArg,
@@ -325,7 +328,7 @@ pub(crate) struct Superpixels {
 
 #[derive(Args)]
 pub(crate) struct Explain {
-    /// The model file, of an MSNet
+    /// The model file, of an MSNet, or the run folder that it is in
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) model: PathBuf,
     /// The image: a file, a folder with a DICOM series, or the series' files

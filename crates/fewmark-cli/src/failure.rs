@@ -1,5 +1,6 @@
 //! What went wrong, what the user can do about it, and the exit code.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 /// The end of a command that did not do its work.
@@ -16,6 +17,8 @@ enum Kind {
     Work,
     /// The call was wrong: exit code 2, as for an unknown option.
     Call,
+    /// The user stopped the work before its end: exit code 130, as for a signal.
+    Interrupted,
     /// Whoever read the output has gone, as in `fewmark info * | head`: no failure.
     ReaderGone,
 }
@@ -31,10 +34,32 @@ impl Failure {
         Self { kind: Kind::Call, message: message.into(), hint: None }
     }
 
+    /// The user stopped the work before its end.
+    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Interrupted, message: message.into(), hint: None }
+    }
+
     /// Adds what the user can do.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same failure, of one file of several.
+    pub(crate) fn of(mut self, path: &Path) -> Self {
+        let path = format!("{path:?}");
+        if !self.message.contains(&path) {
+            self.message = format!("{path}: {}", self.message);
+        }
+        self
+    }
+
+    /// What is left to tell once the other files are done; none of these failures is a failure at all.
+    pub(crate) fn of_several(failures: Vec<Self>, all: usize, what: &str) -> Result<(), Self> {
+        let Some(first) = failures.first() else { return Ok(()) };
+        let lines: Vec<&str> = failures.iter().map(|failure| failure.message.as_str()).collect();
+        let message = format!("{} of {all} {what} failed:\n{}", failures.len(), lines.join("\n"));
+        Err(Self { kind: first.kind, message, hint: first.hint.clone() })
     }
 
     /// Prints the failure and gives the exit code.
@@ -47,7 +72,11 @@ impl Failure {
         if let Some(hint) = &self.hint {
             eprintln!("hint: {hint}");
         }
-        ExitCode::from(if self.kind == Kind::Call { 2 } else { 1 })
+        ExitCode::from(match self.kind {
+            Kind::Call => 2,
+            Kind::Interrupted => 130,
+            Kind::Work | Kind::ReaderGone => 1,
+        })
     }
 }
 
@@ -70,7 +99,7 @@ impl From<fewmark::Error> for Failure {
                 | Error::NoClick
                 | Error::Click { .. }
                 | Error::Learn(Learn::Setting { .. } | Learn::Network(_) | Learn::Device(..))
-                | Error::Image(File::CannotStore { .. } | File::OutsideImage { .. })
+                | Error::Image(File::CannotStore { .. } | File::Replaces(_) | File::OutsideImage { .. })
         ) || matches!(&error, Error::Classical(e) | Error::Learn(Learn::Classical(e)) if of_classical(e));
         let kind = if wrong_call { Kind::Call } else { Kind::Work };
         Self { kind, message: error.to_string(), hint: error.hint() }

@@ -45,6 +45,18 @@ pub(crate) fn read_image(paths: &[std::path::PathBuf]) -> Result<Image, Failure>
     })
 }
 
+/// Refuses a folder that could not be made, before the work for what goes into it.
+pub(crate) fn expect_output_folder(path: &Path) -> Result<(), Failure> {
+    let made = path.ancestors().find(|folder| folder.exists());
+    match made {
+        Some(folder) if !folder.is_dir() => {
+            let source = std::io::ErrorKind::NotADirectory.into();
+            Err(Error::Io { action: "write", path: folder.to_owned(), source }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads a text file.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     Ok(std::fs::read_to_string(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })?)

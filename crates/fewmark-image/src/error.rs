@@ -17,6 +17,9 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A result would take the place of what it is made from.
+    #[error("{0:?} would be replaced by what is made from it")]
+    Replaces(PathBuf),
     /// The contents of a file are not what its format asks for.
     #[error("{path:?}: {source}")]
     Decode {
@@ -259,6 +262,7 @@ impl Error {
                 ErrorKind::IsADirectory => Some("give a file, not a folder".into()),
                 _ => None,
             },
+            Self::Replaces(_) => Some("give the result another name or folder with -o".into()),
             Self::Empty { .. } => Some("nothing was written to it: copy or export it again".into()),
             Self::UnknownFormat { .. } => {
                 Some(format!("formats that can be read: {}", Format::list(|f| f.extensions())))

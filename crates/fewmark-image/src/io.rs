@@ -152,6 +152,21 @@ pub fn expect_folder(path: impl AsRef<Path>) -> Result<(), Error> {
     if folder.is_dir() { Ok(()) } else { Err(failed(ErrorKind::NotADirectory.into())) }
 }
 
+/// Whether a file can be written without replacing one of those that it is made from.
+///
+/// # Errors
+/// [`Error::Replaces`].
+pub fn expect_apart<P: AsRef<Path>>(
+    output: impl AsRef<Path>,
+    inputs: impl IntoIterator<Item = P>,
+) -> Result<(), Error> {
+    let output = output.as_ref();
+    // What is not there is not replaced.
+    let Ok(place) = output.canonicalize() else { return Ok(()) };
+    let is_it = |input: P| input.as_ref().canonicalize().is_ok_and(|input| input == place);
+    if inputs.into_iter().any(is_it) { Err(Error::Replaces(output.to_owned())) } else { Ok(()) }
+}
+
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

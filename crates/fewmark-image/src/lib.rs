@@ -15,6 +15,7 @@ pub mod intensity;
 mod io;
 mod label_map;
 pub mod memory;
+mod orientation;
 mod resample;
 mod sample;
 mod scaling;
@@ -31,10 +32,11 @@ pub use format::Format;
 pub use geometry::{Dimension, Geometry, GeometryError, GeometryMismatch};
 pub use image::Image;
 pub use io::{
-    Compression, decode, encode, encode_png, expect_folder, expect_writable, read_image, read_labels, read_series,
-    write_atomically, write_image, write_labels,
+    Compression, decode, encode, encode_png, expect_apart, expect_folder, expect_writable, read_image, read_labels,
+    read_series, write_atomically, write_image, write_labels,
 };
 pub use label_map::{Label, LabelMap};
+pub use orientation::Orientation;
 pub use resample::{Interpolation, resample_labels_to, resample_labels_to_spacing, resample_to, resample_to_spacing};
 pub use sample::SampleType;
 pub use scaling::Scaling;

@@ -60,11 +60,23 @@ impl Scaling {
         self.scale(image.samples().to_vec())
     }
 
+    /// The samples of an image that become 0 and 1.
+    ///
+    /// # Errors
+    /// [`Error::NoContrast`] when all samples are the same, or none is finite.
+    pub fn range_of(&self, image: &Image) -> Result<(f32, f32), Error> {
+        self.range(image.samples())
+    }
+
+    fn range(&self, f: &[f32]) -> Result<(f32, f32), Error> {
+        match self.window[..] {
+            [low, high] => Ok((low as f32, high as f32)),
+            _ => range(f, self.clip_quantile),
+        }
+    }
+
     fn scale(&self, mut f: Vec<f32>) -> Result<Vec<f32>, Error> {
-        let (low, high) = match self.window[..] {
-            [low, high] => (low as f32, high as f32),
-            _ => range(&f, self.clip_quantile)?,
-        };
+        let (low, high) = self.range(&f)?;
         let per_range = 1.0 / (high - low);
         f.iter_mut().for_each(|f| *f = if f.is_finite() { ((*f - low) * per_range).clamp(0.0, 1.0) } else { 0.0 });
         Ok(f)

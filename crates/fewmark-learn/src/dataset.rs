@@ -66,7 +66,11 @@ pub fn pair(images: &[PathBuf], with: &[PathBuf], companion: Companion) -> Resul
     if let ([(name, image)], [with]) =
         (&images.iter().collect::<Vec<_>>()[..], &companions.values().collect::<Vec<_>>()[..])
     {
-        return Ok(vec![CaseFiles { name: (*name).clone(), image: (*image).clone(), with: Some((*with).clone()) }]);
+        return told_apart(vec![CaseFiles {
+            name: (*name).clone(),
+            image: (*image).clone(),
+            with: Some((*with).clone()),
+        }]);
     }
     let mut cases = Vec::new();
     for (name, image) in images {
@@ -83,6 +87,20 @@ pub fn pair(images: &[PathBuf], with: &[PathBuf], companion: Companion) -> Resul
     }
     match companions.into_values().next() {
         Some(path) => Err(Error::Data { path, problem: "there is no image of that name".into(), hint: PARTNERS }),
+        None => told_apart(cases),
+    }
+}
+
+/// Refuses a file that would be an image and what belongs to it at once.
+fn told_apart(cases: Vec<CaseFiles>) -> Result<Vec<CaseFiles>, Error> {
+    let place = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let twice = |case: &&CaseFiles| case.with.as_ref().is_some_and(|with| place(with) == place(&case.image));
+    match cases.iter().find(twice) {
+        Some(CaseFiles { image, .. }) => Err(Error::Data {
+            path: image.clone(),
+            problem: "it is given as an image and as what belongs to it".into(),
+            hint: "keep images and labels in folders of their own, or name the files of each case in a list",
+        }),
         None => Ok(cases),
     }
 }
@@ -116,14 +134,17 @@ pub fn list(path: &Path, companion: Companion) -> Result<Vec<CaseFiles>, Error> 
     let lines = if is_toml { toml_lines(path, companion)? } else { csv_lines(path, companion)? };
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut cases: Vec<CaseFiles> = Vec::new();
-    for [image, with] in lines {
+    for (number, [image, with]) in lines.into_iter().enumerate() {
+        if image.is_empty() || with.is_empty() {
+            return Err(wrong_list(path, format!("case {} has an empty name of a file", number + 1)));
+        }
         let name = image_name(&folder.join(&image)).unwrap_or_else(|| image.clone());
         if cases.iter().any(|case| case.name == name) {
             return Err(wrong_list(path, format!("two cases are called {name:?}")));
         }
         cases.push(CaseFiles { name, image: folder.join(image), with: Some(folder.join(with)) });
     }
-    Ok(cases)
+    told_apart(cases)
 }
 
 fn wrong_list(path: &Path, problem: String) -> Error {
@@ -162,6 +183,20 @@ fn toml_lines(path: &Path, companion: Companion) -> Result<Vec<[String; 2]>, Err
         Ok([file("image")?, file(companion.column())?])
     };
     list.case.into_iter().enumerate().map(line).collect()
+}
+
+/// The images of some files and folders, by their names without endings.
+///
+/// # Errors
+/// As [`files`], and [`Error::Data`] when there is none.
+pub fn images(paths: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, Error> {
+    let found = files(paths, image_name)?;
+    match paths.first() {
+        Some(path) if found.is_empty() => {
+            Err(Error::Data { path: path.clone(), problem: "there is no image in it".into(), hint: KINDS })
+        }
+        _ => Ok(found),
+    }
 }
 
 /// The files of some files and folders, by the name that `case_name` gives them; in a folder, files without one are passed over.
@@ -262,6 +297,22 @@ mod tests {
             let Error::Data { path, .. } = &error else { panic!("{error}") };
             assert!(path.to_str().unwrap().contains(left), "{error}");
         }
+    }
+
+    #[test]
+    fn a_file_is_not_both_an_image_and_its_labels() {
+        let f = folder(&["scans/a.png", "scans/b.png"]);
+        let scans = [f.path().join("scans")];
+        let file = f.path().join("cases.csv");
+        std::fs::write(&file, "image,labels\nscans/a.png,scans/../scans/a.png\n").unwrap();
+        for found in [pair(&scans, &scans, Companion::Labels), list(&file, Companion::Labels)] {
+            let error = found.unwrap_err().to_string();
+            assert!(error.contains("a.png") && error.contains("as an image and"), "{error}");
+        }
+        std::fs::write(&file, "image,labels\nscans/a.png,\n").unwrap();
+        assert!(list(&file, Companion::Labels).unwrap_err().to_string().contains("case 1"));
+        std::fs::create_dir(f.path().join("none")).unwrap();
+        assert!(images(&[f.path().join("none")]).unwrap_err().to_string().contains("no image"));
     }
 
     #[test]

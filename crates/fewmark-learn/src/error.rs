@@ -106,6 +106,9 @@ impl Error {
             Self::Case { source, .. } => source.hint(),
             Self::NoCase => Some("give at least one image with --images".into()),
             Self::NotFinite { .. } => Some("try a smaller training.learning_rate".into()),
+            Self::File { path, expected: "model", .. } if path.parent().is_some_and(|p| p.ends_with("checkpoints")) => {
+                Some("give model.safetensors of the run, which is there once the training has ended: go on with it by --resume".into())
+            }
             Self::File { expected, .. } => {
                 Some(format!("give a {expected} that this program wrote; if it did, the file is damaged: train again"))
             }

@@ -1,13 +1,13 @@
 //! Model files: one `.safetensors` that holds the weights of a network and everything that is needed to use them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
 use crate::tensor_file::{self, Stored};
-use crate::{Error, weights};
+use crate::{Error, run, weights};
 
 const KIND: &str = "model";
 
@@ -48,7 +48,7 @@ pub struct Model {
     /// What the file says of itself.
     pub header: Header,
     weights: BTreeMap<String, Stored>,
-    path: std::path::PathBuf,
+    path: PathBuf,
 }
 
 /// Writes a model, whole or not at all.
@@ -79,14 +79,19 @@ pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Model, Error> {
     Ok(Model { header, weights, path: path.to_owned() })
 }
 
-/// Reads a model.
+/// The model file that a path names: that of a run folder, or the path itself.
+pub fn file_of(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(run::MODEL) } else { path.to_owned() }
+}
+
+/// Reads a model; of a run folder the one that it came to.
 ///
 /// # Errors
 /// [`Error::Image`] when the file cannot be read, [`Error::File`] when it is no model.
 pub fn read(path: impl AsRef<Path>) -> Result<Model, Error> {
-    let path = path.as_ref();
-    let (header, weights) = tensor_file::read(path, KIND)?;
-    Ok(Model { header, weights, path: path.to_owned() })
+    let path = file_of(path.as_ref());
+    let (header, weights) = tensor_file::read(&path, KIND)?;
+    Ok(Model { header, weights, path })
 }
 
 impl Model {

@@ -25,7 +25,7 @@ const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const LOCK: &str = ".lock";
 const BEST: &str = "best network";
-const MODEL: &str = "model.safetensors";
+pub(crate) const MODEL: &str = "model.safetensors";
 
 /// A folder that this program, and no other, trains in.
 #[derive(Debug)]
@@ -80,6 +80,23 @@ impl Run {
         let config = config(path)?;
         let lock = lock(path)?;
         Ok((Self { path: path.to_owned(), metrics: metrics(path)?, _lock: lock }, config))
+    }
+
+    /// Takes away a run in which nothing has happened yet; the folder stays where something else is in it.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when something cannot be removed.
+    pub fn discard(self) -> Result<(), Error> {
+        let Self { path, metrics, _lock } = self;
+        drop((metrics, _lock));
+        for file in [CONFIG, METRICS, LOCK] {
+            fs::remove_file(path.join(file)).map_err(|e| io("remove", &path.join(file), e))?;
+        }
+        for folder in [path.join("checkpoints"), path.join("pictures"), path] {
+            // What is not empty is not ours alone.
+            let _ = fs::remove_dir(folder);
+        }
+        Ok(())
     }
 
     /// The folder.

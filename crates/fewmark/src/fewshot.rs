@@ -1,14 +1,13 @@
 //! Few-shot segmentation: a labelled scan, or a few labelled slices, show what to look for in others.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
-use fewmark_image::{Image, LabelMap};
+use fewmark_image::{Geometry, Image, LabelMap, Orientation};
 use fewmark_learn::fewshot::{FewShotConfig, Known, Predictor, Pretrained, Support, pretrained};
 use fewmark_learn::{Compute, model};
 
 use crate::method::{Method, Progress, Segmentation, Step, Trace};
-use crate::{Error, Marks};
+use crate::{Error, Marks, registry, training};
 
 /// Values of the setting `start` of a training that are no files: the encoder inside the program, and random weights.
 pub const START: [&str; 2] = ["default", "random"];
@@ -36,6 +35,23 @@ pub fn encoder(path: Option<&Path>, compute: Compute) -> Result<Predictor, Error
     })
 }
 
+/// An encoder that is used as changes to the settings `inference` say, see [`fewmark_learn::fewshot::InferenceConfig`].
+///
+/// # Errors
+/// [`Error::UnknownSetting`] for other settings, [`Error::Setting`] and [`Error::Learn`] for values that cannot be.
+pub fn with_inference(encoder: Predictor, changes: &[toml::Table]) -> Result<Predictor, Error> {
+    let own = toml::Table::try_from(encoder.config()).expect("settings are plain numbers and names");
+    let mut settings = own.clone();
+    settings.retain(|key, _| key == "inference");
+    for change in changes {
+        registry::merge(&mut settings, change, "").map_err(|error| training::of_settings(error, training::FEWSHOT))?;
+    }
+    let all = own.into_iter().chain(settings).collect();
+    let config: FewShotConfig = registry::typed(&all).map_err(Error::Setting)?;
+    config.check()?;
+    Ok(encoder.with_inference_of(&config))
+}
+
 /// The encoder in a checkpoint of PyTorch or a `.safetensors` file with torchvision's names, see [`pretrained`].
 ///
 /// # Errors
@@ -56,7 +72,8 @@ pub fn start(config: &FewShotConfig, compute: Compute) -> Result<Option<Predicto
     })
 }
 
-/// What a labelled scan shows of its labels; those of 0 are not looked for. `progress` is told the share of the work that is done.
+/// What a labelled scan shows of its labels, once its axes run as those of the scan `like`; labels of 0 are not looked for. `progress` is told the
+/// share of the work that is done.
 ///
 /// # Errors
 /// [`Error::Learn`] for labels that are empty or of another geometry, and as [`Predictor::encode`]; [`Error::Stopped`] when `progress`
@@ -65,23 +82,29 @@ pub fn support(
     encoder: &Predictor,
     image: &Image,
     labels: &LabelMap,
+    like: &Geometry,
     progress: &mut Progress<'_>,
 ) -> Result<Support, Error> {
     // Labels are looked at first: encoding takes longer.
     Support::check(image.geometry(), labels)?;
+    let orientation = Orientation::towards(image.geometry(), &like.direction());
     let mut told = |share| progress(&Step::share("support", share));
-    let scan = encoder.encode(image, &mut told).map_err(crate::learned::stopped)?;
-    Ok(Support::new(encoder, &scan, labels)?)
+    let scan = encoder.encode(orientation.image(image)?.as_ref(), &mut told).map_err(crate::learned::stopped)?;
+    Ok(Support::new(encoder, &scan, orientation.labels(labels)?.as_ref())?)
 }
 
-/// What segments scans as the labelled ones show.
+/// What segments scans as the labelled ones show. `progress` is told the share of the work that is done.
 ///
 /// # Errors
 /// [`Error::Learn`] without a labelled scan, and as [`support`].
-pub fn known(encoder: Predictor, labelled: &[(Image, LabelMap)]) -> Result<Known, Error> {
-    let shown =
-        |(image, labels): &(Image, LabelMap)| support(&encoder, image, labels, &mut |_| ControlFlow::Continue(()));
-    let supports = labelled.iter().map(shown).collect::<Result<_, _>>()?;
+pub fn known(encoder: Predictor, labelled: &[(Image, LabelMap)], progress: &mut Progress<'_>) -> Result<Known, Error> {
+    let mut supports = Vec::new();
+    for (done, (image, labels)) in labelled.iter().enumerate() {
+        supports.push(support(&encoder, image, labels, labelled[0].0.geometry(), &mut |step| {
+            let share = (done as f64 + step.fraction.unwrap_or(0.0)) / labelled.len() as f64;
+            progress(&Step { fraction: Some(share), ..*step })
+        })?);
+    }
     Ok(Known::new(encoder, supports)?)
 }
 

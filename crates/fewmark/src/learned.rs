@@ -7,13 +7,20 @@ use fewmark_learn::{Compute, dip, fewshot, model, supervised};
 
 use crate::{Error, Method};
 
-/// The method of a model file, whatever it was trained for; with `refine`, its answers are refined by total variation.
+/// The method of a model file, whatever it was trained for; with `refine`, the answers of a network trained from clicks are refined by total variation.
 ///
 /// # Errors
-/// [`Error::Learn`] when the file cannot be read or is no model, [`Error::UnknownMethod`] when this version does not know its method.
+/// [`Error::Learn`] when the file cannot be read or is no model, or there is nothing to refine; [`Error::UnknownMethod`] when this version does not know its method.
 pub fn load(path: impl AsRef<Path>, compute: Compute, refine: bool) -> Result<Box<dyn Method>, Error> {
     let model = model::read(path)?;
     let device = compute.device()?;
+    if refine && model.header.method != "dip" {
+        return Err(fewmark_learn::Error::Unfit {
+            problem: "only answers of networks that were trained from clicks are refined by total variation".into(),
+            hint: "leave out --refine",
+        }
+        .into());
+    }
     match model.header.method.as_str() {
         "dip" => Ok(Box::new(crate::dip::Trained::new(dip::Predictor::load(model, device)?, refine))),
         "supervised" => Ok(Box::new(crate::supervised::Trained::new(supervised::Predictor::load(model, device)?))),

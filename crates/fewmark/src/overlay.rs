@@ -19,6 +19,11 @@ const CONTOURS: [[u8; 3]; 6] =
     [[255, 196, 0], [0, 190, 255], [255, 96, 192], [140, 255, 100], [255, 130, 40], [170, 150, 255]];
 const GAP: usize = 8;
 
+/// The colour of the contour of a label: red, green and blue.
+pub fn color(label: u16) -> [u8; 3] {
+    CONTOURS[usize::from(label.saturating_sub(1)) % CONTOURS.len()]
+}
+
 /// Draws labels and clicks on an image: an RGB picture, `[3, 1, y, x]`.
 ///
 /// # Errors
@@ -186,7 +191,7 @@ impl Scene<'_> {
                 let above = y == 0 || label(x, y - 1) != here;
                 let below = y + 1 == height || label(x, y + 1) != here;
                 if left || right || above || below {
-                    canvas.set(x, y, CONTOURS[usize::from(here - 1) % CONTOURS.len()]);
+                    canvas.set(x, y, color(here));
                 }
             }
         }

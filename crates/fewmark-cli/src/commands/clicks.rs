@@ -2,7 +2,7 @@
 
 use fewmark::LabelMap;
 use fewmark::Marks;
-use fewmark::image::{expect_folder, read_labels, write_labels};
+use fewmark::image::{expect_apart, expect_folder, read_labels, write_labels};
 use fewmark::simulate::Object;
 
 use crate::args::{Clicks, Common, Component};
@@ -12,6 +12,9 @@ use crate::output::{note, print_json, write_json};
 pub(crate) fn run(arguments: &Clicks, common: &Common) -> Result<(), Failure> {
     if let Some(path) = &arguments.output {
         expect_folder(path)?;
+    }
+    for path in arguments.output.iter().chain(&arguments.object) {
+        expect_apart(path, [&arguments.truth])?;
     }
     let truth = read_labels(&arguments.truth)?;
     let object = match arguments.component {

@@ -2,8 +2,8 @@
 
 use fewmark::image::intensity::Window;
 use fewmark::image::{
-    Format, Interpolation, SampleType, expect_writable, read_image, resample_labels_to, resample_labels_to_spacing,
-    resample_to, resample_to_spacing, slice, write_image, write_labels,
+    Format, Interpolation, SampleType, expect_apart, expect_writable, read_image, resample_labels_to,
+    resample_labels_to_spacing, resample_to, resample_to_spacing, slice, write_image, write_labels,
 };
 use fewmark::{Image, LabelMap};
 
@@ -14,6 +14,7 @@ use crate::output::{self, note};
 pub(crate) fn run(arguments: &Convert, common: &Common) -> Result<(), Failure> {
     let window = arguments.window.as_deref().map(window).transpose()?;
     expect_writable(&arguments.output)?;
+    expect_apart(&arguments.output, arguments.image.iter().chain(&arguments.like))?;
     let mut image = output::read_image(&arguments.image)?;
     if let Some(z) = arguments.slice {
         image = slice(&image, 2, z)?;

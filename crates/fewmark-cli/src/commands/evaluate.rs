@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use fewmark::LabelMap;
-use fewmark::image::{Error, expect_folder, read_labels, write_atomically};
+use fewmark::image::{Error, expect_apart, expect_folder, read_labels, write_atomically};
 use fewmark::learn::dataset::{self, image_name};
 use fewmark::metrics::{
     CaseScores, EmptyDistance, Metric, Score, ScoreOptions, Scores, Statistics, Summary, score_case,
@@ -43,6 +43,9 @@ pub(crate) fn run(arguments: &Evaluate, common: &Common) -> Result<(), Failure> 
         expect_folder(path)?;
     }
     let cases = cases(&arguments.predictions, &arguments.truths)?;
+    if let Some(path) = &arguments.csv {
+        expect_apart(path, cases.iter().flat_map(|case| [&case.prediction, &case.truth]))?;
+    }
     let mut scores = BTreeMap::new();
     let line = ProgressLine::new(common);
     for (i, case) in cases.iter().enumerate() {

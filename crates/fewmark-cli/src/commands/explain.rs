@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use fewmark::explain::{confidence, explain, figure, page};
-use fewmark::image::expect_folder;
+use fewmark::image::{expect_apart, expect_folder};
+use fewmark::learn::model::file_of;
 use fewmark::learn::supervised::Visited;
 use fewmark::nets::{Energy, Pass};
 use serde::Serialize;
@@ -40,6 +41,7 @@ impl From<&Visited> for Row {
 
 pub(crate) fn run(arguments: &Explain, common: &Common) -> Result<(), Failure> {
     expect_folder(&arguments.output)?;
+    expect_apart(&arguments.output, arguments.image.iter().chain([&file_of(&arguments.model)]))?;
     let image = read_image(&arguments.image)?;
     let explained = explain(&arguments.model, &image, arguments.slice, arguments.device.into())?;
     let name = arguments.image[0].file_name().unwrap_or(arguments.image[0].as_os_str()).to_string_lossy();

@@ -1,19 +1,21 @@
 //! `fewmark fewshot`: labelled scans and others give the labels of those.
 
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
-use fewmark::image::{Error, read_image, write_labels};
+use fewmark::image::{Error, expect_apart, read_image, write_labels};
 use fewmark::learn::dataset;
 use fewmark::learn::report::{Page, Png, Section};
-use fewmark::{Marks, Step, VoxelMarks, fewshot, overlay};
+use fewmark::{Image, LabelMap, Marks, Method, Step, VoxelMarks, fewshot, overlay};
 use serde::Serialize;
 
-use super::support::{labelled, of};
-use crate::args::{Common, Fewshot};
+use super::support::{encoder_of, expect_fitting, inputs, labelled, of};
+use crate::args::{Common, Fewshot, SupportArgs};
 use crate::failure::Failure;
-use crate::output::{print, print_json, table};
+use crate::output::{expect_output_folder, note, print, print_json, table};
 use crate::progress::ProgressLine;
 
+/// What was found in a scan.
 #[derive(Serialize)]
 struct Row {
     case: String,
@@ -23,47 +25,139 @@ struct Row {
     labels: PathBuf,
 }
 
+impl Row {
+    fn is_empty(&self) -> bool {
+        self.voxels.values().all(|&count| count == 0)
+    }
+
+    /// In a sentence.
+    fn told(&self) -> String {
+        let voxels: Vec<String> = self.voxels.iter().map(|(code, count)| format!("{count} voxels of {code}")).collect();
+        format!("found: {}, {}; {:.1} s", self.case, voxels.join(", "), self.seconds)
+    }
+}
+
 pub(crate) fn run(arguments: &Fewshot, common: &Common) -> Result<(), Failure> {
     let supports = labelled(&arguments.support)?;
-    let queries = dataset::files(&arguments.query, dataset::image_name)?;
-    let known = of(&arguments.support, &supports, common)?;
-    let line = ProgressLine::new(common);
+    let queries = dataset::images(&arguments.query)?;
+    let folder = &arguments.output;
+    expect_output_folder(folder)?;
+    let read = inputs(&arguments.support)?;
+    for (case, path) in &queries {
+        expect_apart(labels_of(case, folder), read.iter().chain(queries.values()))?;
+        expect_another(path, &read)?;
+    }
+    let encoder = encoder_of(&arguments.support)?;
+    expect_fitting(&encoder, queries.values())?;
+    let known = of(encoder, &arguments.support, &supports, common)?;
     let codes = known.codes();
     let method = fewshot::method(known);
-    let folder = &arguments.output;
-    let mut rows: Vec<Row> = Vec::new();
-    let mut pictures = Vec::new();
-    for (image, labels) in &supports {
-        pictures.push((Png::of(&overlay::render(image, labels, &VoxelMarks::default())?)?, "support".to_owned()));
-    }
+    let line = ProgressLine::new(common);
+    let (mut rows, mut failures, mut found) = (Vec::new(), Vec::new(), Vec::new());
     for (done, (case, path)) in queries.iter().enumerate() {
-        let image = read_image(path)?;
-        let begun = std::time::Instant::now();
-        let found = method.segment(&image, &Marks::default(), &mut |step| {
+        let mut shown = |step: &Step| {
             let share = (done as f64 + step.fraction.unwrap_or(0.0)) / queries.len() as f64;
             line.show(&Step { stage: "segment", fraction: Some(share), energy: None })
-        })?;
-        let seconds = begun.elapsed().as_secs_f64();
-        // Only now: a scan that cannot be segmented leaves no empty folder.
-        let unmade = |source| Error::Io { action: "create", path: folder.clone(), source };
-        std::fs::create_dir_all(folder).map_err(unmade)?;
-        let labels = folder.join(format!("{case}.nii.gz"));
-        write_labels(&labels, &found.labels)?;
-        let picture = overlay::render(&image, &found.labels, &VoxelMarks::default())?;
-        pictures.push((Png::of(&picture)?, case.clone()));
-        let of_code = |&code: &u16| (code, found.labels.labels().iter().filter(|&&l| l == code).count());
-        rows.push(Row { case: case.clone(), voxels: codes.iter().map(of_code).collect(), seconds, labels });
+        };
+        match segment(&*method, case, path, folder, &codes, &mut shown) {
+            Ok((row, picture)) => {
+                found.push((picture, row.told()));
+                rows.push(row);
+            }
+            // One scan that cannot be segmented does not keep the others from it.
+            Err(failure) => failures.push(failure.of(path)),
+        }
     }
     drop(line);
-    let report = folder.join("report.html");
-    Page::new("Segmented by labelled scans")
-        .sections([Section::new("Supports, and what was found")
-            .text("Lines surround labels, of the same colour in every scan. Look through what was found: nothing here was checked.")
-            .pictures(pictures)])
-        .write(&report)?;
-    if common.json {
-        return print_json(&rows);
+    if rows.is_empty() {
+        return Err(failures.remove(0));
     }
+    let empty: Vec<&str> = rows.iter().filter(|row| row.is_empty()).map(|row| row.case.as_str()).collect();
+    if !empty.is_empty() {
+        note(common, format!("nothing was found in {}", empty.join(", ")));
+    }
+    let report = folder.join("report.html");
+    write_report(&report, arguments, &supports, &codes, found)?;
+    if common.json {
+        print_json(&rows)?;
+    } else {
+        print_table(&rows, &codes, &report)?;
+    }
+    Failure::of_several(failures, queries.len(), "scans")
+}
+
+fn labels_of(case: &str, folder: &Path) -> PathBuf {
+    folder.join(format!("{case}.nii.gz"))
+}
+
+/// Refuses a scan that is shown as well: what is found in it would say nothing.
+fn expect_another(query: &Path, shown: &[PathBuf]) -> Result<(), Failure> {
+    let place = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if shown.iter().any(|path| place(path) == place(query)) {
+        return Err(Failure::call(format!("{query:?} is a scan to segment and one that is shown"))
+            .hint("leave it out of --query, or out of --support and --unlabelled"));
+    }
+    Ok(())
+}
+
+/// Segments a scan and writes its label map; with it comes a picture.
+fn segment(
+    method: &dyn Method,
+    case: &str,
+    path: &Path,
+    folder: &Path,
+    codes: &[u16],
+    progress: &mut dyn FnMut(&Step) -> ControlFlow<()>,
+) -> Result<(Row, Png), Failure> {
+    let image = read_image(path)?;
+    let begun = std::time::Instant::now();
+    let found = method.segment(&image, &Marks::default(), progress)?.labels;
+    let seconds = begun.elapsed().as_secs_f64();
+    // Only now: a scan that cannot be segmented leaves no empty folder.
+    let unmade = |source| Error::Io { action: "create", path: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(unmade)?;
+    let labels = labels_of(case, folder);
+    write_labels(&labels, &found)?;
+    let picture = Png::of(&overlay::render(&image, &found, &VoxelMarks::default())?)?;
+    let of_code = |&code: &u16| (code, found.labels().iter().filter(|&&l| l == code).count());
+    let voxels = codes.iter().map(of_code).collect();
+    Ok((Row { case: case.to_owned(), voxels, seconds, labels }, picture))
+}
+
+/// A page with what was shown beside what was found.
+fn write_report(
+    path: &Path,
+    arguments: &Fewshot,
+    supports: &[(Image, LabelMap)],
+    codes: &[u16],
+    found: Vec<(Png, String)>,
+) -> Result<(), Failure> {
+    let SupportArgs { supports: scans, labels, unlabelled, model, .. } = &arguments.support;
+    let mut shown = Vec::new();
+    for ((image, map), (scan, labels)) in supports.iter().zip(scans.iter().zip(labels)) {
+        let picture = Png::of(&overlay::render(image, map, &VoxelMarks::default())?)?;
+        shown.push((picture, format!("shown: {} with {}", scan.display(), labels.display())));
+    }
+    let listed = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    let encoder = model.as_ref().map_or("the one inside the program".to_owned(), |path| path.display().to_string());
+    let mut about = vec![("encoder", encoder)];
+    if !unlabelled.is_empty() {
+        about.push(("scans without labels", listed(unlabelled)));
+    }
+    about.extend(arguments.support.settings.iter().map(|change| ("setting", change.to_string().trim().to_owned())));
+    Page::new("Segmented by labelled scans")
+        .sections([
+            Section::new("What was shown, and what was found")
+                .text("Lines surround labels, of the same colour in every scan. Look through what was found: nothing here was checked.")
+                .legend(codes.iter().map(|&code| (format!("label {code}"), overlay::color(code))))
+                .beside(shown, found),
+            Section::new("Made with").settings(about),
+        ])
+        .write(path)?;
+    Ok(())
+}
+
+fn print_table(rows: &[Row], codes: &[u16], report: &Path) -> Result<(), Failure> {
     let head: Vec<String> = ["case".to_owned()]
         .into_iter()
         .chain(codes.iter().map(|code| format!("voxels of {code}")))

@@ -1,15 +1,17 @@
 //! `fewmark predict`: a model and images give masks.
 
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
-use fewmark::image::{Error, Format, read_image, write_image, write_labels};
+use fewmark::image::{Error, Format, expect_apart, read_image, write_image, write_labels};
 use fewmark::learn::dataset::{self, Companion};
-use fewmark::{Marks, Step, learned, overlay};
+use fewmark::learn::model::file_of;
+use fewmark::{Marks, Method, Step, learned, overlay};
 use serde::Serialize;
 
 use crate::args::{Common, Predict};
 use crate::failure::Failure;
-use crate::output::{print, print_json, table};
+use crate::output::{expect_output_folder, print, print_json, table};
 use crate::progress::ProgressLine;
 
 #[derive(Serialize)]
@@ -23,44 +25,61 @@ struct Row {
 pub(crate) fn run(arguments: &Predict, common: &Common) -> Result<(), Failure> {
     let method = learned::load(&arguments.model, arguments.network.device.into(), arguments.network.refine)?;
     let cases = cases(arguments, method.needs_marks())?;
-    let folder = &arguments.output;
+    let model = file_of(&arguments.model);
+    let read = || cases.iter().flat_map(|case| case.marks.iter().chain([&case.image])).chain([&model]);
+    for path in cases.iter().flat_map(|case| [case.mask(&arguments.output), case.overlay(&arguments.output)]) {
+        expect_apart(path, read())?;
+    }
+    expect_output_folder(&arguments.output)?;
     let line = ProgressLine::new(common);
-    let mut rows = Vec::new();
+    let (mut rows, mut failures) = (Vec::new(), Vec::new());
     for (i, case) in cases.iter().enumerate() {
-        let image = read_image(&case.image)?;
-        let marks = case.marks.as_deref().map(Marks::read).transpose()?.unwrap_or_default();
-        let begun = std::time::Instant::now();
-        let result = method.segment(&image, &marks, &mut |step| {
-            let share = (i as f64 + step.fraction.unwrap_or(0.0)) / cases.len() as f64;
-            line.show(&Step::share("predict", share))
-        })?;
-        let seconds = begun.elapsed().as_secs_f64();
-        // Pictures stay pictures, scans stay scans.
-        let ending = match Format::of_name(&case.image) {
-            Some(Format::Png | Format::Jpeg | Format::Bmp) => "png",
-            _ => "nii.gz",
+        let mut shown = |step: &Step| {
+            line.show(&Step::share("predict", (i as f64 + step.fraction.unwrap_or(0.0)) / cases.len() as f64))
         };
-        // Only now: an image that cannot be segmented leaves no empty folder.
-        std::fs::create_dir_all(folder).map_err(|source| Error::Io {
-            action: "create",
-            path: folder.clone(),
-            source,
-        })?;
-        let mask = folder.join(format!("{}.{ending}", case.name));
-        write_labels(&mask, &result.labels)?;
-        if arguments.overlays {
-            let picture = overlay::render(&image, &result.labels, &marks.drawn(image.geometry())?)?;
-            write_image(folder.join(format!("{}-overlay.png", case.name)), &picture)?;
+        match predict(&*method, case, arguments, &mut shown) {
+            Ok(row) => rows.push(row),
+            // One image that cannot be segmented does not keep the others from it.
+            Err(failure) => failures.push(failure.of(&case.image)),
         }
-        let voxels = result.labels.labels().iter().filter(|&&label| label != 0).count();
-        rows.push(Row { case: case.name.clone(), voxels, seconds, mask });
     }
     drop(line);
-    if common.json {
-        return print_json(&rows);
+    if rows.is_empty() {
+        return Err(failures.remove(0));
     }
-    let cells = |row: &Row| vec![row.case.clone(), row.voxels.to_string(), format!("{:.3}", row.seconds)];
-    print(table(&["case", "voxels", "seconds"], &rows.iter().map(cells).collect::<Vec<_>>()))
+    if common.json {
+        print_json(&rows)?;
+    } else {
+        let cells = |row: &Row| vec![row.case.clone(), row.voxels.to_string(), format!("{:.3}", row.seconds)];
+        print(table(&["case", "voxels", "seconds"], &rows.iter().map(cells).collect::<Vec<_>>()))?;
+    }
+    Failure::of_several(failures, cases.len(), "images")
+}
+
+/// Segments an image and writes its mask.
+fn predict(
+    method: &dyn Method,
+    case: &Case,
+    arguments: &Predict,
+    progress: &mut dyn FnMut(&Step) -> ControlFlow<()>,
+) -> Result<Row, Failure> {
+    let folder = &arguments.output;
+    let image = read_image(&case.image)?;
+    let marks = case.marks.as_deref().map(Marks::read).transpose()?.unwrap_or_default();
+    let begun = std::time::Instant::now();
+    let result = method.segment(&image, &marks, progress)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    // Only now: an image that cannot be segmented leaves no empty folder.
+    let unmade = |source| Error::Io { action: "create", path: folder.clone(), source };
+    std::fs::create_dir_all(folder).map_err(unmade)?;
+    let mask = case.mask(folder);
+    write_labels(&mask, &result.labels)?;
+    if arguments.overlays {
+        let picture = overlay::render(&image, &result.labels, &marks.drawn(image.geometry())?)?;
+        write_image(case.overlay(folder), &picture)?;
+    }
+    let voxels = result.labels.labels().iter().filter(|&&label| label != 0).count();
+    Ok(Row { case: case.name.clone(), voxels, seconds, mask })
 }
 
 /// An image and its clicks, if it has any.
@@ -68,6 +87,22 @@ struct Case {
     name: String,
     image: PathBuf,
     marks: Option<PathBuf>,
+}
+
+impl Case {
+    /// Where its mask belongs: pictures stay pictures, scans stay scans.
+    fn mask(&self, folder: &Path) -> PathBuf {
+        let ending = match Format::of_name(&self.image) {
+            Some(Format::Png | Format::Jpeg | Format::Bmp) => "png",
+            _ => "nii.gz",
+        };
+        folder.join(format!("{}.{ending}", self.name))
+    }
+
+    /// Where the picture of its contours belongs.
+    fn overlay(&self, folder: &Path) -> PathBuf {
+        folder.join(format!("{}-overlay.png", self.name))
+    }
 }
 
 fn cases(arguments: &Predict, marks: bool) -> Result<Vec<Case>, Failure> {
@@ -80,6 +115,6 @@ fn cases(arguments: &Predict, marks: bool) -> Result<Vec<Case>, Failure> {
         let cases = dataset::pair(&arguments.images, &arguments.marks, Companion::Marks)?;
         return Ok(cases.into_iter().map(|c| Case { name: c.name, image: c.image, marks: c.with }).collect());
     }
-    let images = dataset::files(&arguments.images, dataset::image_name)?;
+    let images = dataset::images(&arguments.images)?;
     Ok(images.into_iter().map(|(name, image)| Case { name, image, marks: None }).collect())
 }

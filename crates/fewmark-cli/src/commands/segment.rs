@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use fewmark::image::{Format, embed_slice, expect_folder, expect_writable, slice, write_image, write_labels};
+use fewmark::image::{
+    Format, embed_slice, expect_apart, expect_folder, expect_writable, slice, write_image, write_labels,
+};
+use fewmark::learn::model::file_of;
 use fewmark::{Image, LabelMap, Marks, Method, Segmentation, Space, learned, overlay, registry};
 use serde::Serialize;
 
@@ -69,11 +72,16 @@ pub(crate) fn run(arguments: &Segment, common: &Common) -> Result<(), Failure> {
 
 /// Refuses results that could not be written, before the work is done for them.
 fn check_outputs(arguments: &Segment) -> Result<(), Failure> {
-    for path in [&arguments.output, &arguments.overlay, &arguments.probability].into_iter().flatten() {
+    let Segment { output, overlay, probability, trace, image, model, config, clicks, .. } = arguments;
+    for path in [output, overlay, probability].into_iter().flatten() {
         expect_writable(path)?;
     }
-    if let Some(path) = &arguments.trace {
+    if let Some(path) = trace {
         expect_folder(path)?;
+    }
+    let model = model.as_deref().map(file_of);
+    for path in [output, overlay, probability, trace].into_iter().flatten() {
+        expect_apart(path, image.iter().chain(&model).chain(config).chain(&clicks.marks))?;
     }
     match &arguments.probability {
         Some(path) if Format::of_name(path) == Some(Format::Png) => {

@@ -1,12 +1,12 @@
 //! `fewmark superpixels`: scans give label maps of small regions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use fewmark::Step;
 use fewmark::classical::superpixels::{FelzenszwalbParams, SlicParams};
-use fewmark::image::{Error, read_image, write_labels};
+use fewmark::image::{Error, expect_apart, read_image, read_labels, write_labels};
 use fewmark::learn::dataset;
 use fewmark::superpixels::{Partition, SuperpixelParams, superpixels};
+use fewmark::{LabelMap, Step};
 use serde::Serialize;
 
 use crate::args::{Common, Superpixels};
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Superpixels, common: &Common) -> Result<(), Failur
     };
     let params = SuperpixelParams { partition, foreground, in_3d };
     params.check()?;
-    let images = dataset::files(&arguments.images, dataset::image_name)?;
+    let images = dataset::images(&arguments.images)?;
     let folder = &arguments.output;
     std::fs::create_dir_all(folder).map_err(|source| Error::Io { action: "create", path: folder.clone(), source })?;
     let line = ProgressLine::new(common);
@@ -38,9 +38,14 @@ pub(crate) fn run(arguments: &Superpixels, common: &Common) -> Result<(), Failur
     for (done, (case, image)) in images.iter().enumerate() {
         // The settings are in the name, so that other settings make other files.
         let labels = folder.join(format!("{case}-{}.nii.gz", params.name()));
-        let kept = labels.exists();
+        let scan = read_image(image)?;
+        // What is there may be cut short, or of another scan of that name.
+        let is_of = |map: LabelMap| map.geometry().expect_same_space(scan.geometry()).is_ok();
+        let kept = is_newer(&labels, image) && read_labels(&labels).is_ok_and(is_of);
         if !kept {
-            write_labels(&labels, &superpixels(&read_image(image)?, &params)?)?;
+            expect_apart(&labels, images.values())?;
+            let found = superpixels(&scan, &params).map_err(|error| Failure::from(error).of(image))?;
+            write_labels(&labels, &found)?;
         }
         rows.push(Row { case: case.clone(), kept, labels });
         if line.show(&Step::share("superpixels", (done + 1) as f64 / images.len() as f64)).is_break() {
@@ -55,4 +60,10 @@ pub(crate) fn run(arguments: &Superpixels, common: &Common) -> Result<(), Failur
         vec![row.case.clone(), row.labels.display().to_string(), if row.kept { "kept" } else { "made" }.to_owned()]
     };
     print(table(&["case", "label map", ""], &rows.iter().map(cells).collect::<Vec<_>>()))
+}
+
+/// Whether a file is there and was written after another.
+fn is_newer(file: &Path, other: &Path) -> bool {
+    let written = |path: &Path| std::fs::metadata(path).and_then(|about| about.modified());
+    matches!((written(file), written(other)), (Ok(file), Ok(other)) if file >= other)
 }

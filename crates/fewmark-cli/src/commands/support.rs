@@ -1,11 +1,12 @@
 //! `fewmark support build`: labelled scans give a model that looks for what they show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use fewmark::fewshot::{carry, encoder, known};
-use fewmark::image::{LabelMap, expect_folder, read_image, read_labels};
+use fewmark::fewshot::{carry, encoder, known, with_inference};
+use fewmark::image::{LabelMap, expect_apart, expect_folder, read_image, read_labels};
 use fewmark::learn::dataset;
-use fewmark::learn::fewshot::Known;
+use fewmark::learn::fewshot::{Known, Predictor, Support};
 use fewmark::learn::model::Summary;
 use fewmark::{Image, Step};
 use serde::Serialize;
@@ -15,17 +16,21 @@ use crate::failure::Failure;
 use crate::output::{note, print, print_json};
 use crate::progress::ProgressLine;
 
+/// Labels that are looked for at once; a map with more is a picture.
+const MOST_LABELS: usize = 255;
+
 #[derive(Serialize)]
 struct Report<'a> {
-    model: &'a std::path::Path,
+    model: &'a Path,
     labels: Vec<u16>,
 }
 
 pub(crate) fn build(arguments: &SupportBuild, common: &Common) -> Result<(), Failure> {
     let path = arguments.output.as_path();
     expect_folder(path)?;
+    expect_apart(path, inputs(&arguments.support)?)?;
     let labelled = labelled(&arguments.support)?;
-    let known = of(&arguments.support, &labelled, common)?;
+    let known = of(encoder_of(&arguments.support)?, &arguments.support, &labelled, common)?;
     let cases = arguments.support.supports.iter().map(|scan| scan.display().to_string()).collect();
     known.save(path, Summary { cases, ..Summary::default() })?;
     let labels = known.codes();
@@ -42,34 +47,67 @@ pub(super) fn labelled(arguments: &SupportArgs) -> Result<Vec<(Image, LabelMap)>
         return Err(Failure::call(format!("{scans} scans with --support, {labels} with --support-label"))
             .hint("give each scan its labels, in the same order"));
     }
-    let pair = |(scan, path): (&std::path::PathBuf, &std::path::PathBuf)| {
-        let mut labels = read_labels(path)?;
-        let present = labels.present();
-        if let Some(missing) = arguments.codes.iter().find(|code| !present.contains(code)) {
-            return Err(Failure::call(format!("{path:?} has no label {missing}; it has {present:?}")));
+    let maps = arguments.labels.iter().map(read_labels).collect::<Result<Vec<_>, _>>()?;
+    for (map, path) in maps.iter().zip(&arguments.labels) {
+        let count = map.present().len();
+        if count > MOST_LABELS {
+            let problem = format!("{path:?} has {count} different labels, at most {MOST_LABELS} are looked for");
+            return Err(Failure::work(problem).hint("give the label map, not the image"));
         }
+    }
+    let occurring: BTreeSet<u16> = maps.iter().flat_map(LabelMap::present).collect();
+    if let Some(missing) = arguments.codes.iter().find(|code| !occurring.contains(code)) {
+        let paths: Vec<String> = arguments.labels.iter().map(|path| format!("{path:?}")).collect();
+        return Err(Failure::call(format!("no label {missing} in {}; there are {occurring:?}", paths.join(", "))));
+    }
+    let mut found = Vec::new();
+    for (mut map, (scan, path)) in maps.into_iter().zip(arguments.supports.iter().zip(&arguments.labels)) {
         if !arguments.codes.is_empty() {
-            labels.labels_mut().iter_mut().filter(|l| !arguments.codes.contains(l)).for_each(|l| *l = 0);
+            map.labels_mut().iter_mut().filter(|label| !arguments.codes.contains(label)).for_each(|label| *label = 0);
         }
-        Ok((read_image(scan)?, labels))
-    };
-    arguments.supports.iter().zip(&arguments.labels).map(pair).collect()
+        let image = read_image(scan)?;
+        Support::check(image.geometry(), &map).map_err(|error| Failure::from(error).of(path))?;
+        found.push((image, map));
+    }
+    Ok(found)
+}
+
+/// The files that a call reads.
+pub(super) fn inputs(arguments: &SupportArgs) -> Result<Vec<PathBuf>, Failure> {
+    let SupportArgs { model, supports, labels, .. } = arguments;
+    let given = supports.iter().chain(labels).chain(model).cloned();
+    Ok(given.chain(unlabelled(arguments)?.into_values()).collect())
+}
+
+/// The scans without labels, by their names.
+fn unlabelled(arguments: &SupportArgs) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    Ok(dataset::images(&arguments.unlabelled)?)
+}
+
+/// The encoder of a call.
+pub(super) fn encoder_of(arguments: &SupportArgs) -> Result<Predictor, Failure> {
+    let encoder = encoder(arguments.model.as_deref(), arguments.device.into())?;
+    Ok(with_inference(encoder, &arguments.settings)?)
 }
 
 /// The encoder of a call, shown its labelled scans and, by them, those without labels.
-pub(super) fn of(arguments: &SupportArgs, labelled: &[(Image, LabelMap)], common: &Common) -> Result<Known, Failure> {
-    let unlabelled = match arguments.unlabelled.as_slice() {
-        [] => BTreeMap::new(),
-        paths => dataset::files(paths, dataset::image_name)?,
-    };
-    let mut known = known(encoder(arguments.model.as_deref(), arguments.device.into())?, labelled)?;
+pub(super) fn of(
+    encoder: Predictor,
+    arguments: &SupportArgs,
+    labelled: &[(Image, LabelMap)],
+    common: &Common,
+) -> Result<Known, Failure> {
+    let unlabelled = unlabelled(arguments)?;
+    expect_fitting(&encoder, unlabelled.values())?;
     let line = ProgressLine::new(common);
+    let mut known = known(encoder, labelled, &mut |step| line.show(step))?;
     let mut empty = Vec::new();
     for (done, (case, path)) in unlabelled.iter().enumerate() {
         let found = carry(&mut known, &read_image(path)?, &mut |step| {
             let share = (done as f64 + step.fraction.unwrap_or(0.0)) / unlabelled.len() as f64;
             line.show(&Step { fraction: Some(share), ..*step })
-        })?;
+        })
+        .map_err(|e| Failure::from(e).of(path))?;
         if !found {
             empty.push(case.as_str());
         }
@@ -79,4 +117,13 @@ pub(super) fn of(arguments: &SupportArgs, labelled: &[(Image, LabelMap)], common
         note(common, format!("nothing was found in {}: left out", empty.join(", ")));
     }
     Ok(known)
+}
+
+/// Refuses scans that could not be encoded, before the work begins.
+pub(super) fn expect_fitting<'a>(encoder: &Predictor, scans: impl Iterator<Item = &'a PathBuf>) -> Result<(), Failure> {
+    for path in scans {
+        let image = read_image(path)?;
+        encoder.expect_fitting(&image).map_err(|e| Failure::from(e).of(path))?;
+    }
+    Ok(())
 }

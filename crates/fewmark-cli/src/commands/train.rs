@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use fewmark::learn::dataset::{self, Companion};
 use fewmark::learn::{Event, Run};
-use fewmark::training::{self, Training};
+use fewmark::training::{self, Best, Trained, Training};
 
 use super::segment::read_config;
 use crate::args::{Common, Train};
@@ -16,9 +16,9 @@ use crate::progress::ProgressLine;
 
 pub(crate) fn run(arguments: &Train, common: &Common) -> Result<(), Failure> {
     if let (true, Some(what)) = (arguments.show_settings, &arguments.what) {
-        return print(training::defaults(what)?.to_string().trim_end());
+        return show_settings(what, arguments, common);
     }
-    let (training, mut run) = match &arguments.resume {
+    let (mut training, run) = match &arguments.resume {
         Some(folder) => {
             let (run, table) = Run::resume(folder)?;
             (Training::from_table(table)?, Some(run))
@@ -27,33 +27,68 @@ pub(crate) fn run(arguments: &Train, common: &Common) -> Result<(), Failure> {
     };
     // Everything is read before a folder is made for it.
     let cases = training.read()?;
-    let run = match (&mut run, &arguments.output) {
+    if let Some(told) = training.told(&cases)? {
+        note(common, told);
+    }
+    let mut run = match (run, &arguments.output) {
         (Some(run), _) => run,
-        (none, Some(folder)) => none.insert(Run::create(folder, &training.to_table()?)?),
+        (None, Some(folder)) => Run::create(folder, &training.to_table()?)?,
         (None, None) => return Err(Failure::call("no folder to train in").hint("add -o FOLDER")),
     };
     let stop = stop_on_interrupt()?;
-    let trained = {
-        let line = ProgressLine::new(common);
-        training.train(&cases, run, &mut |event| {
-            if let Event::Step(step) = event {
-                line.show_training(step);
+    let line = ProgressLine::new(common);
+    let mut began = arguments.resume.is_some();
+    let trained = training.train(&cases, &mut run, &mut |event| {
+        began = true;
+        if let Event::Step(step) = event {
+            line.show_training(step);
+        }
+        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    drop(line);
+    let trained = match trained {
+        Ok(trained) => trained,
+        Err(error) => {
+            // A training that could not begin is in nobody's way.
+            if !began {
+                run.discard()?;
             }
-            if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?
+            return Err(error.into());
+        }
     };
-    let folder = run.path().display();
-    if trained.model.is_none() {
-        note(
-            common,
-            format!("stopped after {} iterations; go on with: fewmark train --resume {folder}", trained.iterations),
-        );
-    }
     if common.json {
-        return print_json(&trained);
+        print_json(&trained)?;
+    } else {
+        let best = trained.best.map_or(String::new(), |Best { score, iteration }| {
+            format!(", best validation {score:.4} after {iteration}")
+        });
+        let model = trained.model.as_ref().map_or(String::new(), |path| format!(": {}", path.display()));
+        let Trained { iterations, seconds, loss, .. } = trained;
+        print(format!("{iterations} iterations, {seconds:.1} s, loss {loss:.4}{best}{model}"))?;
     }
-    let model = trained.model.as_ref().map_or(String::new(), |path| format!(": {}", path.display()));
-    print(format!("{} iterations, {:.1} s, loss {:.4}{model}", trained.iterations, trained.seconds, trained.loss))
+    match trained.model {
+        Some(_) => Ok(()),
+        None => Err(Failure::interrupted(format!("stopped after {} iterations, without a model", trained.iterations))
+            .hint(format!("go on with: fewmark train --resume {}", run.path().display()))),
+    }
+}
+
+/// Prints what would be trained with.
+fn show_settings(what: &str, arguments: &Train, common: &Common) -> Result<(), Failure> {
+    let settings = training::settings(what, &changes(arguments)?)?;
+    if common.json {
+        return print_json(&settings);
+    }
+    if what == training::MSNET {
+        note(common, "for images; for volumes: fewmark train msnet-3d --show-settings");
+    }
+    print(settings.to_string().trim_end())
+}
+
+/// The changes to the settings, those of the file first.
+fn changes(arguments: &Train) -> Result<Vec<toml::Table>, Failure> {
+    let from_file = arguments.config.as_deref().map(read_config).transpose()?;
+    Ok(from_file.into_iter().chain(arguments.settings.iter().cloned()).collect())
 }
 
 fn new_training(arguments: &Train) -> Result<Training, Failure> {
@@ -72,9 +107,7 @@ fn new_training(arguments: &Train) -> Result<Training, Failure> {
         None if with.is_empty() => dataset::alone(&arguments.images)?,
         None => dataset::pair(&arguments.images, with, companion)?,
     };
-    let from_file = arguments.config.as_deref().map(read_config).transpose()?;
-    let changes: Vec<toml::Table> = from_file.into_iter().chain(arguments.settings.iter().cloned()).collect();
-    Ok(Training::new(what, cases, &changes, arguments.device.into())?)
+    Ok(Training::new(what, cases, &changes(arguments)?, arguments.device.into())?)
 }
 
 /// A flag that Ctrl-C and the system's request to end set; a second Ctrl-C ends the program at once.

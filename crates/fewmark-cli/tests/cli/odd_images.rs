@@ -118,14 +118,6 @@ fn a_dicom_series_gives_a_mask_in_its_place() {
     }
 }
 
-#[test]
-fn a_result_may_replace_its_input() {
-    let lab = Lab::new();
-    lab.write_image("chest.nii.gz", &chest(1).image);
-    lab.ok(&["segment", "chest.nii.gz", "-c", "45,30", "-c", "42,24", "-c", "45,40", "-o", "chest.nii.gz"]);
-    assert_eq!(lab.labels("chest.nii.gz").present(), [1]);
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn a_name_may_be_no_utf_8() {

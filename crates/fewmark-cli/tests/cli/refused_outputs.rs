@@ -31,6 +31,7 @@ fn names() {
     case("a folder that is a file", "slice.nii.gz", "truth.nii.gz/out.nii.gz");
     std::fs::create_dir(lab.path("folder.nii.gz")).unwrap();
     case("a file that is a folder", "slice.nii.gz", "folder.nii.gz");
+    case("the image itself", "slice.nii.gz", "slice.nii.gz");
     refused.compare("names");
 }
 
@@ -49,6 +50,7 @@ fn masks() {
     case("a picture in a folder that is not there", &["-o", "mask.nii.gz", "--overlay", "absent/picture.png"]);
     case("probabilities as a picture", &["-o", "mask.nii.gz", "--probability", "probability.png"]);
     case("a trace in a folder that is not there", &["-o", "mask.nii.gz", "--trace", "absent/trace.json"]);
+    case("a mask in the place of the image", &["-o", "./slice.nii.gz"]);
     refused.case("a mask of a volume as a picture", &["segment", "volume.nii.gz", "-c", "3,3,0", "-o", "mask.png"]);
     refused.compare("masks");
 }
@@ -59,7 +61,12 @@ fn other_results() {
     let mut refused = Refusals::new(&lab);
     refused.case("clicks", &["clicks", "truth.nii.gz", "-o", "absent/marks.json"]);
     refused.case("the clicked object", &["clicks", "truth.nii.gz", "-o", "marks.json", "--object", "object.xyz"]);
+    refused.case("clicks in the place of the truth", &["clicks", "truth.nii.gz", "-o", "truth.nii.gz"]);
     refused.case("a table", &["evaluate", "truth.nii.gz", "truth.nii.gz", "--csv", "absent/scores.csv"]);
+    refused.case(
+        "a table in the place of the truth",
+        &["evaluate", "truth.nii.gz", "truth.nii.gz", "--csv", "truth.nii.gz"],
+    );
     refused.case("the demonstration", &["demo", "-o", "truth.nii.gz/demo"]);
     refused.compare("other_results");
 }

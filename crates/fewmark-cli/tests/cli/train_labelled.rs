@@ -99,11 +99,89 @@ fn volumes_are_learned_in_3d_or_slice_by_slice_with_their_geometry_kept() {
         lab.ok(&[&["train", what, "--list", "list.csv", "-o", what][..], &settings].concat());
         assert!(lab.text(&format!("{what}/config.toml")).contains(network));
         lab.ok(&["predict", &format!("{what}/model.safetensors"), "images-0.nii.gz", "-o", "masks"]);
+        // The same volume stored along other axes is answered alike.
+        let stored = lab.image("images-0.nii.gz");
+        let turned = [[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]];
+        let orientation = fewmark::image::Orientation::towards(stored.geometry(), &turned);
+        lab.write_image("turned.nii.gz", &orientation.image(&stored).expect("a volume"));
+        lab.ok(&["predict", what, "turned.nii.gz", "-o", "masks"]);
+        let expected = lab.labels("masks/images-0.nii.gz");
+        let expected = orientation.labels(&expected).expect("a volume");
+        assert_eq!(lab.labels("masks/turned.nii.gz").labels(), expected.labels());
         assert_eq!(
             lab.labels("masks/images-0.nii.gz").geometry().affine(),
             lab.image("images-0.nii.gz").geometry().affine()
         );
     }
+}
+
+#[test]
+fn what_is_held_out_is_told_and_the_best_network_is_the_model() {
+    let lab = lab();
+    let settings = ["training.iterations=3", "training.validate_every=2", "validation=0.5", "validation_from=2"];
+    let settings: Vec<&str> = settings.iter().flat_map(|setting| ["--set", *setting]).collect();
+    let outcome = lab.run(&train("run", &[&settings[..], &["--json"]].concat()));
+    assert!(outcome.stderr.contains("cases: 2; labels: 128 (in 2), 255 (in 2)"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("held out and scored during training: 1"), "{}", outcome.stderr);
+    let report: serde_json::Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+    // The last iteration is validated like every second one.
+    assert!([2, 3].map(Some).contains(&report["best"]["iteration"].as_u64()), "{report}");
+    assert_eq!(lab.text("run/metrics.jsonl").matches("validation").count(), 2);
+
+    let outcome = lab.run(&train("all", &["--set", "training.iterations=1"]));
+    assert!(outcome.stderr.contains("validation_from = 20"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_training_does_not_go_on_with_labels_that_it_did_not_begin_with() {
+    let lab = lab();
+    lab.ok(&train("run", &["--set", "training.iterations=1"]));
+    lab.write_image("labels/1.png", &flat(40, 32, |x, _| if x < 9 { 7.0 } else { 128.0 }).with_stored(SampleType::U8));
+    let outcome = lab.run(&["train", "--resume", "run"]);
+    assert_eq!(outcome.code, 1);
+    let told = ["labels/1.png", "the label 7 (288 voxels) is none of [128, 255]"];
+    assert!(told.iter().all(|part| outcome.stderr.contains(part)), "{}", outcome.stderr);
+}
+
+#[test]
+fn one_image_that_does_not_fit_keeps_no_other_from_its_mask() {
+    let lab = lab();
+    lab.ok(&train("run", &["--set", "training.iterations=1"]));
+    lab.write_image("images/1.png", &flat(40, 32, |_, _| 3.0).with_stored(SampleType::U8));
+    let outcome = lab.run(&["predict", "run", "images", "-o", "masks"]);
+    assert_eq!(outcome.code, 1);
+    assert!(
+        outcome.stderr.contains("1 of 3 images failed") && outcome.stderr.contains("images/1.png"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(lab.path("masks/0.png").exists() && lab.path("masks/2.png").exists() && !lab.path("masks/1.png").exists());
+}
+
+#[test]
+fn images_smaller_than_a_network_sees_are_learned_and_labelled() {
+    let lab = Lab::new();
+    lab.write_image("tiny.png", &flat(9, 20, |x, _| x as f32).with_stored(SampleType::U8));
+    lab.write_image("labels.png", &flat(9, 20, |x, _| (x / 5) as f32).with_stored(SampleType::U8));
+    let settings =
+        ["--set", "training.iterations=150", "--set", "network.base_width=4", "--set", "training.learning_rate=1e-2"];
+    let files = ["--images", "tiny.png", "--labels", "labels.png", "--set", "augmentation.mirror=false"];
+    let more = ["--set", "mirrored_predictions=false", "--set", "augmentation.quarter_turns=false"];
+    lab.ok(&[&["train", "unet", "-o", "run"][..], &files, &settings, &more].concat());
+    lab.ok(&["predict", "run", "tiny.png", "-o", "masks"]);
+    let (found, truth) = (lab.labels("masks/tiny.png"), lab.labels("labels.png"));
+    let right = found.labels().iter().zip(truth.labels()).filter(|(a, b)| a == b).count();
+    assert!(right > 160, "{right} of 180");
+}
+
+#[test]
+fn settings_are_shown_as_they_would_be() {
+    let lab = Lab::new();
+    let settings =
+        lab.json(&["train", "msnet-3d", "--show-settings", "--set", "preset=paper", "--set", "batch=3", "--json"]);
+    assert_eq!(settings["network"]["name"], "msnet-3d");
+    assert_eq!([&settings["batch"], &settings["training"]["iterations"]], [3, 4000]);
+    assert!(lab.run(&["train", "msnet", "--show-settings"]).stderr.contains("msnet-3d"));
 }
 
 #[test]
@@ -148,12 +226,13 @@ fn refused() {
     lab.write_image("volume.nii.gz", &image);
     lab.write_labels("labels/volume.nii.gz", &labels);
     lab.write_image("small.png", &flat(39, 32, |_, _| 128.0).with_stored(SampleType::U8));
-    lab.write_image("tiny.png", &flat(9, 20, |x, _| x as f32).with_stored(SampleType::U8));
-    lab.write_image("tiny-labels.png", &flat(9, 20, |x, _| (x / 5) as f32).with_stored(SampleType::U8));
+    lab.write_image("many.png", &flat(20, 15, |x, _| x as f32).with_stored(SampleType::U8));
+    lab.write_image("many-labels.png", &flat(20, 15, |x, y| (x + 20 * y) as f32).with_stored(SampleType::U16));
     let grey = flat(40, 32, |x, y| (x + y) as f32);
     let colours = Image::new(grey.samples().repeat(3), 3, grey.geometry().clone()).expect("three channels");
     lab.write_image("colours.png", &colours.with_stored(SampleType::U8));
     lab.write_image("empty.png", &flat(40, 32, |_, _| 0.0).with_stored(SampleType::U8));
+    std::fs::create_dir(lab.path("masks-of-nothing")).expect("a folder can be made");
     let mut refused = Refusals::new(&lab);
     let mut case = |what: &str, arguments: &[&str]| refused.case(what, arguments);
     let one = |labels: &'static str, more: &[&'static str]| {
@@ -185,16 +264,31 @@ fn refused() {
             "labels/volume.nii.gz",
         ],
     );
+    case("images as their own labels", &["train", "msnet", "-o", "new", "--images", "images", "--labels", "images"]);
     case(
-        "an image that is too small",
-        &["train", "unet", "-o", "new", "--images", "tiny.png", "--labels", "tiny-labels.png"],
+        "a picture as labels",
+        &["train", "msnet", "-o", "new", "--images", "many.png", "--labels", "many-labels.png"],
     );
+    case(
+        "an image without contrast",
+        &["train", "msnet", "-o", "new", "--images", "empty.png", "--labels", "labels/0.png"],
+    );
+    case("another network in the settings", &one("labels/0.png", &["--set", "network.name=msnet-3d"]));
+    case("a patch that is too small", &{
+        let files = ["--images", "images/0.png", "--labels", "labels/0.png", "--set", "patch=[8, 8]"];
+        [&["train", "unet", "-o", "new"][..], &files].concat()
+    });
+    case("a patch beyond all memory", &one("labels/0.png", &["--set", "patch=[9999999999999, 9999999999999]"]));
     case("another preset", &one("labels/0.png", &["--set", "preset=fast"]));
     case("a patch of too few axes", &one("labels/0.png", &["--set", "patch=[64]"]));
     case("no batch", &one("labels/0.png", &["--set", "batch=0"]));
     case("no loss", &one("labels/0.png", &["--set", "loss.dice=0", "--set", "loss.cross_entropy=0"]));
     case("a network that cannot be", &one("labels/0.png", &["--set", "network.channels=0"]));
     case("colours for a model of grey pictures", &["predict", "run/model.safetensors", "colours.png", "-o", "masks"]);
+    case("a folder without images", &["predict", "run", "masks-of-nothing", "-o", "masks"]);
+    case("masks in the place of images", &["predict", "run", "images", "-o", "images"]);
+    case("a page in the place of the model", &["explain", "run", "images/0.png", "-o", "run/model.safetensors"]);
+    case("a checkpoint as a model", &["predict", "run/checkpoints/latest.safetensors", "images", "-o", "masks"]);
     refused.compare("training-on-labels");
     assert!(!lab.path("new").exists(), "no folder is made for a training that cannot be");
 }

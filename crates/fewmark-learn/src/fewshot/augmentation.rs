@@ -224,14 +224,17 @@ pub(super) fn smooth(plane: Vec<f32>, side: usize, sigma: f64) -> Vec<f32> {
         let i = i.rem_euclid(2 * last);
         (if i > last { 2 * last - i } else { i }) as usize
     };
+    let around: Vec<usize> = (-radius..side as i64 + radius).map(mirrored).collect();
     // Each pass smooths along rows and turns rows to columns.
     let pass = |plane: &[f32]| {
-        let mut turned = vec![0.0; plane.len()];
+        let (mut turned, mut continued, mut sums) = (vec![0.0; plane.len()], vec![0.0; around.len()], vec![0.0; side]);
         for (row, line) in plane.chunks_exact(side).enumerate() {
-            for column in 0..side {
-                let weighted = kernel.iter().zip(-radius..).map(|(k, i)| k * line[mirrored(column as i64 + i)]);
-                turned[column * side + row] = weighted.sum::<f32>() / sum;
+            continued.iter_mut().zip(&around).for_each(|(x, &from)| *x = line[from]);
+            sums.fill(0.0_f32);
+            for (tap, k) in kernel.iter().enumerate() {
+                sums.iter_mut().zip(&continued[tap..]).for_each(|(sum, x)| *sum += k * x);
             }
+            sums.iter().enumerate().for_each(|(column, weighted)| turned[column * side + row] = weighted / sum);
         }
         turned
     };

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use fewmark_image::Image;
+use fewmark_image::{Geometry, Image, LabelMap, Orientation};
 use serde::{Deserialize, Serialize};
 
 use super::alignment::Stack;
@@ -44,6 +44,9 @@ struct SupportDescription {
     /// Whether the labels were carried to it
     #[serde(default)]
     carried: bool,
+    /// Where its axes point; none in files from before it mattered
+    #[serde(default)]
+    direction: Option<[[f64; 3]; 3]>,
     /// mm between two slices
     step: f64,
     body: Body,
@@ -55,7 +58,7 @@ struct SupportDescription {
 const OF_OBJECT: [&str; 5] = ["background", "object", "mask", "place", "appearance"];
 
 impl Known {
-    /// An encoder and labelled scans.
+    /// An encoder and labelled scans, which must have been turned to one orientation.
     ///
     /// # Errors
     /// [`Error::Unfit`] without a support.
@@ -86,7 +89,8 @@ impl Known {
     /// # Errors
     /// As [`Predictor::encode`] and [`Predictor::segment`].
     pub fn carry(&mut self, image: &Image, progress: &mut dyn FnMut(f64) -> ControlFlow<()>) -> Result<bool, Error> {
-        let scan = self.predictor.encode(image, &mut |share| progress(0.5 * share))?;
+        let image = self.orientation_of(image.geometry()).image(image)?;
+        let scan = self.predictor.encode(&image, &mut |share| progress(0.5 * share))?;
         let given = self.supports.iter().take_while(|support| !support.is_carried()).count();
         let support =
             self.predictor.carried(&scan, &self.supports[..given], &mut |share| progress(0.5 + 0.5 * share))?;
@@ -95,7 +99,13 @@ impl Known {
         Ok(found)
     }
 
-    /// The objects in a scan, see [`Predictor::segment`]. `progress` is told the share of the work that is done.
+    /// How a scan is turned so that its axes run as those of the labelled ones, whose slices its own are compared with.
+    fn orientation_of(&self, geometry: &Geometry) -> Orientation {
+        let direction = self.supports.iter().find_map(|support| support.direction);
+        direction.map_or(Orientation::SAME, |direction| Orientation::towards(geometry, &direction))
+    }
+
+    /// The objects in a scan, whichever way its axes run, see [`Predictor::segment`]. `progress` is told the share of the work that is done.
     ///
     /// # Errors
     /// As [`Predictor::encode`] and [`Predictor::segment`].
@@ -104,8 +114,14 @@ impl Known {
         image: &Image,
         progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<Prediction, Error> {
-        let scan = self.predictor.encode(image, &mut |share| progress(0.7 * share))?;
-        self.predictor.segment(&scan, &self.supports, &mut |share| progress(0.7 + 0.3 * share))
+        let orientation = self.orientation_of(image.geometry());
+        let scan = self.predictor.encode(orientation.image(image)?.as_ref(), &mut |share| progress(0.7 * share))?;
+        let found = self.predictor.segment(&scan, &self.supports, &mut |share| progress(0.7 + 0.3 * share))?;
+        let (geometry, size) = (image.geometry(), image.geometry().size());
+        Ok(Prediction {
+            labels: LabelMap::new(orientation.back(found.labels.labels().to_vec(), size), geometry.clone())?,
+            probability: Image::new(orientation.back(found.probability.samples().to_vec(), size), 1, geometry.clone())?,
+        })
     }
 
     /// Writes a model file that needs nothing else.
@@ -134,6 +150,7 @@ impl Known {
             supports.push(SupportDescription {
                 thickness: support.thickness.clone(),
                 carried: support.is_carried,
+                direction: support.direction,
                 step,
                 body: support.body,
                 slices: support.slices.iter().map(|shown| shown.keys().copied().collect()).collect(),
@@ -194,8 +211,8 @@ impl Known {
                 }
                 slices.push(shown);
             }
-            let SupportDescription { thickness, carried, .. } = description;
-            Some(Support::from_parts(thickness, carried, stack, description.body, slices, pictures))
+            let SupportDescription { thickness, carried, direction, .. } = description;
+            Some(Support { thickness, is_carried: carried, direction, stack, body: description.body, slices, pictures })
         };
         let supports: Option<Vec<Support>> =
             supports.into_iter().enumerate().map(|(i, description)| read(i, description)).collect();

@@ -112,12 +112,13 @@ impl Laying {
 
     /// A plane of the other scan on this one; 0 outside.
     pub(super) fn lay(&self, plane: &[f32], size: [usize; 2]) -> Vec<f32> {
-        let places = (0..size[0]).flat_map(|row| (0..size[1]).map(move |column| [row as f64, column as f64]));
-        let of_place = |place| {
-            let [row, column] = self.in_other(place);
-            at_place(plane, size, row, column)
+        // All steps along an axis are the same.
+        let [first, below, beside] = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]].map(|place| self.in_other(place));
+        let along = |axis: usize, row: usize, column: usize| {
+            first[axis] + row as f64 * (below[axis] - first[axis]) + column as f64 * (beside[axis] - first[axis])
         };
-        places.map(of_place).collect()
+        let of_place = |row, column| at_place(plane, size, along(0, row, column), along(1, row, column));
+        (0..size[0]).flat_map(|row| (0..size[1]).map(move |column| of_place(row, column))).collect()
     }
 
     /// The row and column of the other scan that come to lie on those of this one.
@@ -132,6 +133,17 @@ impl Laying {
 
 /// A plane between its features, linear; 0 outside.
 fn at_place(plane: &[f32], [rows, columns]: [usize; 2], row: f64, column: f64) -> f32 {
+    if row <= -1.0 || column <= -1.0 || row >= rows as f64 || column >= columns as f64 {
+        return 0.0;
+    }
+    if row >= 0.0 && column >= 0.0 && row < (rows - 1) as f64 && column < (columns - 1) as f64 {
+        // All four lie inside, as most do.
+        let (top, left) = (row as usize, column as usize);
+        let (down, right) = ((row - top as f64) as f32, (column - left as f64) as f32);
+        let [above, below] = [top, top + 1].map(|y| &plane[y * columns + left..][..2]);
+        let across = |line: &[f32]| (1.0 - right) * line[0] + right * line[1];
+        return (1.0 - down) * across(above) + down * across(below);
+    }
     let (top, left) = (row.floor(), column.floor());
     let (down, right) = ((row - top) as f32, (column - left) as f32);
     let mut sum = 0.0;

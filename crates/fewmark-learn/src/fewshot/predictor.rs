@@ -265,6 +265,14 @@ impl Predictor {
         })
     }
 
+    /// Whether a scan can be encoded; this takes much less time than to encode it.
+    ///
+    /// # Errors
+    /// [`Error::Unfit`] for a scan of several channels or without contrast.
+    pub fn expect_fitting(&self, image: &Image) -> Result<(), Error> {
+        samples_in_unit(image, &self.config).map(drop)
+    }
+
     /// The features of a scan's slices. `progress` is told the share of the work that is done.
     ///
     /// # Errors

@@ -81,6 +81,13 @@ pub fn pretrained(path: &Path, seed: u64, device: Device) -> Result<Pretrained, 
         let problem = format!("it lacks {} of {} tensors: {}", lacking.len(), tensors.len(), lacking.join(", "));
         return Err(unfit(path, problem));
     }
+    let broken = |(name, tensor): (&String, &Stored)| match tensor {
+        Stored::F32 { samples, .. } if samples.iter().any(|x| !x.is_finite()) => Some(name_in_torchvision(name)),
+        _ => None,
+    };
+    if let Some(name) = tensors.iter().find_map(broken) {
+        return Err(unfit(path, format!("the tensor {name:?} has numbers that are not finite")));
+    }
     let network =
         weights::apply(network, tensors, &weights::Identities::new()).map_err(|problem| unfit(path, problem))?;
     let ignored = found.into_keys().filter(|name| !name.ends_with(COUNTER)).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fewmark_image::{Geometry, LabelMap};
+use fewmark_image::{Dimension, Geometry, LabelMap, Orientation};
 use fewmark_nets::FeatureMask;
 
 use super::alignment::Stack;
@@ -25,6 +25,8 @@ pub struct Support {
     pub(super) thickness: BTreeMap<u16, f64>,
     /// Whether its labels were carried to it from others, see [`Predictor::carried`]
     pub(super) is_carried: bool,
+    /// Where the axes of a volume point, see [`fewmark_image::Geometry::direction`]; none of a picture, whose axes say nothing
+    pub(super) direction: Option<[[f64; 3]; 3]>,
     pub(super) stack: Stack,
     pub(super) body: Body,
     /// Of each slice, by label
@@ -54,6 +56,7 @@ impl Support {
         let mut support = Self {
             thickness: BTreeMap::new(),
             is_carried: false,
+            direction: (scan.geometry().dimension() == Dimension::Three).then(|| scan.geometry().direction()),
             stack: scan.stack(),
             body: scan.body(),
             slices: vec![BTreeMap::new(); scan.depth()],
@@ -94,16 +97,9 @@ impl Support {
         Ok(())
     }
 
-    /// A support that was kept.
-    pub(super) fn from_parts(
-        thickness: BTreeMap<u16, f64>,
-        is_carried: bool,
-        stack: Stack,
-        body: Body,
-        slices: Vec<BTreeMap<u16, Shown>>,
-        pictures: BTreeMap<usize, Vec<f32>>,
-    ) -> Self {
-        Self { thickness, is_carried, stack, body, slices, pictures }
+    /// Whether its axes run as those of a scan, as near as turning it could bring them.
+    pub fn runs_as(&self, scan: &Geometry) -> bool {
+        self.direction.is_none_or(|own| Orientation::between(&own, &scan.direction()) == Orientation::SAME)
     }
 
     /// The labels that occur, in ascending order.

@@ -135,12 +135,28 @@ impl Section {
 
     /// Adds pictures with their captions, side by side where there is room.
     pub fn pictures<C: AsRef<str>>(self, pictures: impl IntoIterator<Item = (Png, C)>) -> Self {
-        let figure = |(picture, caption): (Png, C)| {
-            let (picture, caption) = (picture.html(caption.as_ref()), escaped(caption.as_ref()));
-            format!("<figure>{picture}<figcaption>{caption}</figcaption></figure>\n")
-        };
-        let figures: String = pictures.into_iter().map(figure).collect();
+        let figures = figures(pictures);
         self.add(&format!("<div class=\"pictures\">\n{figures}</div>\n"))
+    }
+
+    /// Adds pictures in two columns, each with its caption: those of the first stay in sight while those of the second are looked through.
+    pub fn beside<C: AsRef<str>>(
+        self,
+        first: impl IntoIterator<Item = (Png, C)>,
+        second: impl IntoIterator<Item = (Png, C)>,
+    ) -> Self {
+        let (first, second) = (figures(first), figures(second));
+        self.add(&format!("<div class=\"beside\">\n<div>\n{first}</div>\n<div>\n{second}</div>\n</div>\n"))
+    }
+
+    /// Adds the names of what is drawn in colours, red, green and blue.
+    pub fn legend<N: AsRef<str>>(self, entries: impl IntoIterator<Item = (N, [u8; 3])>) -> Self {
+        let entry = |(name, [r, g, b]): (N, [u8; 3])| {
+            let name = escaped(name.as_ref());
+            format!("<span><i style=\"background: rgb({r} {g} {b})\"></i>{name}</span>\n")
+        };
+        let entries: String = entries.into_iter().map(entry).collect();
+        self.add(&format!("<p class=\"colors\">\n{entries}</p>\n"))
     }
 
     /// Adds pictures in rows and columns of names, a row with a picture or none for each column.
@@ -193,6 +209,14 @@ fn is_figure(cell: &str) -> bool {
 }
 
 const STYLE: &str = include_str!("style.css");
+
+fn figures<C: AsRef<str>>(pictures: impl IntoIterator<Item = (Png, C)>) -> String {
+    let figure = |(picture, caption): (Png, C)| {
+        let (picture, caption) = (picture.html(caption.as_ref()), escaped(caption.as_ref()));
+        format!("<figure>{picture}<figcaption>{caption}</figcaption></figure>\n")
+    };
+    pictures.into_iter().map(figure).collect()
+}
 
 #[cfg(test)]
 mod tests {

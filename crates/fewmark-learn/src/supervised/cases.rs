@@ -49,6 +49,11 @@ impl Classes {
             let problem = format!("the label {missing} occurs in no case; {occurring:?} do");
             return Err(Error::Unfit { problem, hint: MISSING });
         }
+        if voxels.len() > MOST_CLASSES {
+            let problem =
+                format!("the label maps have {} different labels, {MOST_CLASSES} can be learned", voxels.len());
+            return Err(Error::Unfit { problem, hint: PICTURES });
+        }
         Ok(Self(voxels.into_keys().collect()))
     }
 
@@ -75,6 +80,11 @@ impl Classes {
 /// Largest patches (x, y, z) unless the configuration names others, by the axes of a network's images.
 const PATCHES: [[usize; 3]; 2] = [[256, 256, 1], [96, 96, 96]];
 
+/// Most classes besides the background: an example keeps the class of a voxel in a byte.
+const MOST_CLASSES: usize = u8::MAX as usize;
+
+const PICTURES: &str = "check that label maps were given, and no pictures";
+const RESAMPLE: &str = "resample the label map to the grid of the image: `fewmark convert --labels --like IMAGE`";
 const UNKNOWN: &str = "name it under labels, or mend the label map";
 const NONE: &str = "give label maps in which something is labelled; `fewmark info` shows the labels of a file";
 const MISSING: &str = "leave it out of labels, or add a case that has it";
@@ -92,7 +102,9 @@ pub fn check(cases: &[Case], config: &SupervisedConfig) -> Result<(usize, Classe
     for case in cases {
         let failed = |problem: String, hint| Err(Error::Unfit { problem, hint }.of_case(&case.name));
         let geometry = case.image.geometry();
-        geometry.expect_same_space(case.labels.geometry()).map_err(|e| Error::Image(e.into()).of_case(&case.name))?;
+        if let Err(mismatch) = geometry.expect_same_space(case.labels.geometry()) {
+            return failed(format!("the label map (right) does not lie on the image (left): {mismatch}"), RESAMPLE);
+        }
         if case.image.channels() != channels {
             let found = case.image.channels();
             return failed(format!("the image has {found} channels, {} has {channels}", first.name), SHAPES);
@@ -103,59 +115,63 @@ pub fn check(cases: &[Case], config: &SupervisedConfig) -> Result<(usize, Classe
             return failed(format!("the image is {found}, {} is {expected}", first.name), SHAPES);
         }
         fits(&case.image, config).map_err(|e| e.of_case(&case.name))?;
+        config.scaling.range_of(&case.image).map_err(|e| Error::from(e).of_case(&case.name))?;
     }
     let classes = Classes::of(cases, config)?;
     plan_memory(cases, channels, classes.count(), config)?;
     Ok((channels, classes))
 }
 
-/// Whether a network can see an image of these axes and this size.
+/// Whether a network can see an image of these axes.
 pub(super) fn fits(image: &Image, config: &SupervisedConfig) -> Result<(), Error> {
-    let (name, least) = (config.network.name(), config.network.smallest_size());
     if config.axes() == 3 && image.geometry().dimension() == Dimension::Two {
-        let problem = format!("the network {name} is for volumes, the image is 2-D");
-        return Err(Error::Unfit { problem, hint: "choose a 2-D network: `fewmark networks` lists them" });
-    }
-    let size = &image.geometry().size()[..config.axes()];
-    if size.iter().any(|&n| n < least) {
-        let problem = format!("the network {name} needs {least} voxels along every axis, the image has {size:?}");
-        return Err(Error::Unfit { problem, hint: "choose msnet, which takes any size" });
+        let problem = format!("the network {} is for volumes, the image is 2-D", config.network.name());
+        return Err(Error::Unfit {
+            problem,
+            hint: "give volumes, or train a 2-D network: `fewmark networks` lists them",
+        });
     }
     Ok(())
 }
 
-/// Refuses a training whose steps need more memory than is free: weights, their gradients and the two moments of Adam, and what layers
-/// keep for their gradients.
+/// Refuses a training that needs more memory than is free: weights, their gradients and the two moments of Adam, what layers keep for their
+/// gradients, and the cases as the training keeps them.
 fn plan_memory(cases: &[Case], channels: usize, classes: usize, config: &SupervisedConfig) -> Result<(), Error> {
     let network = config.network.clone().with_channels(channels, classes);
     let patch = patch_size(cases.iter().map(|case| case.image.geometry().size()), config);
-    let voxels = (config.batch as u64).saturating_mul(patch.iter().map(|&n| n as u64).product());
+    let patch_voxels = patch.iter().fold(1_u64, |product, &n| product.saturating_mul(n as u64));
+    let voxels = (config.batch as u64).saturating_mul(patch_voxels);
     let kept = voxels.saturating_mul(network.kept_per_voxel() as u64);
-    let need = kept.saturating_add(4 * network.parameters()? as u64).saturating_mul(4);
+    // Weights, gradients and moments are four times its size; with what a checkpoint is made of it was 13 times for a U-Net.
+    let of_network = 13 * network.parameters()? as u64;
+    // Samples, places and classes of the cases, beside the images and label maps that were read.
+    let of_cases: u64 =
+        cases.iter().map(|case| (case.image.samples().len() + 2 * case.labels.labels().len()) as u64).sum();
+    let need = kept.saturating_add(of_network).saturating_add(of_cases).saturating_mul(4);
     match memory::free() {
         Some(free) if need > free => Err(Error::Unfit {
             problem: format!(
-                "a training step of {} with {} patches of {patch:?} voxels needs about {} MiB of memory, {} MiB are free",
+                "training {} with steps of {} patches of {patch:?} voxels needs about {} MiB of memory, {} MiB are free",
                 network.name(),
                 config.batch,
                 need >> 20,
                 free >> 20
             ),
-            hint: "make patch or batch smaller, or take a network with fewer parameters",
+            hint: "make patch or batch smaller, take a network with fewer parameters, or give fewer cases",
         }),
         _ => Ok(()),
     }
 }
 
-/// Voxels (x, y, z) of the patches for images of some sizes: those of the configuration, or those of the largest image, if that is not
-/// too large.
+/// Voxels (x, y, z) of the patches for images of some sizes: those of the configuration, or those of the largest image, if that is neither too
+/// large nor too small for the network.
 pub(super) fn patch_size(sizes: impl Iterator<Item = [usize; 3]> + Clone, config: &SupervisedConfig) -> [usize; 3] {
     std::array::from_fn(|a| match config.patch.get(a) {
         Some(&n) => n,
         None if a >= config.axes() => 1,
         None => {
             let largest = sizes.clone().map(|size| size[a]).max().unwrap_or(1);
-            largest.min(PATCHES[config.axes() - 2][a])
+            largest.clamp(config.network.smallest_size(), PATCHES[config.axes() - 2][a])
         }
     })
 }
@@ -178,6 +194,23 @@ impl Prepared {
     /// Voxels of the image.
     pub(super) fn voxels(&self) -> usize {
         self.size.iter().product()
+    }
+
+    /// The same, no smaller along any of the first `axes` than `least`: continued beyond its last voxels by these.
+    pub(super) fn padded(&self, axes: usize, least: usize) -> Self {
+        let size: [usize; 3] = std::array::from_fn(|a| if a < axes { self.size[a].max(least) } else { self.size[a] });
+        let [width, height, depth] = self.size;
+        let mut samples = Vec::with_capacity(self.channels * size.iter().product::<usize>());
+        for channel in self.samples.chunks_exact(self.voxels()) {
+            for row in
+                (0..size[2]).flat_map(|z| (0..size[1]).map(move |y| z.min(depth - 1) * height + y.min(height - 1)))
+            {
+                let row = &channel[row * width..(row + 1) * width];
+                samples.extend_from_slice(row);
+                samples.resize(samples.len() + size[0] - width, row[width - 1]);
+            }
+        }
+        Self { samples, channels: self.channels, size }
     }
 
     /// One slice of it.

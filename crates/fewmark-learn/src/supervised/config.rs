@@ -23,9 +23,11 @@ pub struct SupervisedConfig {
     /// Share of the patches that are centred on a voxel of a class drawn at random, so that small classes are seen often enough, where
     /// images are larger than patches.
     pub foreground: f64,
-    /// Share of the cases that is held out and scored during training; of fewer than 20 cases none is, as each teaches more than it would
-    /// tell.
+    /// Share of the cases that is held out and scored during training.
     pub validation: f64,
+    /// Fewest cases of which some are held out: of few, each teaches more than it would tell.
+    #[serde(default = "validation_from")]
+    pub validation_from: usize,
     /// Whether predictions are means over mirrored copies of the image (of a square 2-D image also over its transposes). Turn this off with
     /// `augmentation.mirror`.
     pub mirrored_predictions: bool,
@@ -39,6 +41,12 @@ pub struct SupervisedConfig {
     pub augmentation: Augmentation,
     /// The loop.
     pub training: Plan,
+}
+
+const LARGER: &str = "make it larger, or leave it out";
+
+fn validation_from() -> usize {
+    20
 }
 
 /// What is minimised.
@@ -73,6 +81,7 @@ impl SupervisedConfig {
             batch: if flat { 4 } else { 1 },
             foreground: 1.0 / 3.0,
             validation: 0.2,
+            validation_from: validation_from(),
             mirrored_predictions: flat,
             scaling: Scaling::default(),
             network,
@@ -130,14 +139,19 @@ impl SupervisedConfig {
         if self.batch == 0 {
             return failed("batch", "0".into(), "a whole number of at least 1");
         }
-        if self.labels.contains(&0) {
-            return failed("labels", format!("{:?}", self.labels), "codes from 1 on; 0 is the background");
+        let again = |(at, code): (usize, &u16)| self.labels[..at].contains(code);
+        if self.labels.contains(&0) || self.labels.iter().enumerate().any(again) {
+            return failed("labels", format!("{:?}", self.labels), "codes from 1 on, each once; 0 is the background");
         }
         let least = self.network.smallest_size();
         for (name, size) in [("patch", &self.patch), ("window", &self.window)] {
-            if !size.is_empty() && (size.len() != self.axes() || size.iter().any(|&n| n < least.max(1))) {
+            if !size.is_empty() && (size.len() != self.axes() || size.contains(&0)) {
                 let expected = if self.axes() == 2 { "[x, y] in voxels, or []" } else { "[x, y, z] in voxels, or []" };
                 return failed(name, format!("{size:?}"), expected);
+            }
+            if size.iter().any(|&n| n < least) {
+                let needs = format!("{} needs at least {least} voxels along every axis", self.network.name());
+                return Err(Error::Unfit { problem: format!("{name} = {size:?}: {needs}"), hint: LARGER });
             }
         }
         for (name, share) in [("foreground", self.foreground), ("validation", self.validation)] {

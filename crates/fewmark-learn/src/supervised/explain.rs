@@ -198,7 +198,7 @@ mod tests {
         } else {
             AnyNetwork::solid(Network3d::of(&config.network, &device).unwrap())
         };
-        Predictor::new(network, Settings { classes, config }, device)
+        Predictor::new(network, Settings { classes, config, direction: None }, device)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
-use fewmark_image::{Image, LabelMap, SampleType};
+use fewmark_image::{Image, LabelMap, Orientation, SampleType};
 use fewmark_nets::{Network2d, Network3d, Segmenter};
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,17 @@ impl AnyNetwork {
 pub(super) struct Settings {
     pub(super) classes: Classes,
     pub(super) config: SupervisedConfig,
+    /// Where the axes of the volumes point that it was trained on; none of pictures, and in files from before it mattered
+    #[serde(default)]
+    pub(super) direction: Option<[[f64; 3]; 3]>,
+}
+
+impl Settings {
+    /// How an image is turned so that its axes run as those of the images that were learned from.
+    pub(super) fn orientation_of(&self, image: &Image) -> Orientation {
+        let towards = |direction| Orientation::towards(image.geometry(), &direction);
+        self.direction.map_or(Orientation::SAME, towards)
+    }
 }
 
 /// The answer for one image.
@@ -105,7 +116,7 @@ impl Predictor {
     }
 
     /// The classes of an image, in windows where it is large, slice by slice where the network is for 2-D images and the image is a
-    /// volume. `progress` is told the share of the work that is done.
+    /// volume, along the axes of those that were learned from, whichever way it is stored. `progress` is told the share of the work that is done.
     ///
     /// # Errors
     /// [`Error::Unfit`] for an image of another number of channels or dimensions, [`Error::Image`] for one without contrast,
@@ -116,8 +127,9 @@ impl Predictor {
         progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<Prediction, Error> {
         self.expect_fitting(image)?;
-        let Settings { classes, config } = &self.settings;
-        let prepared = Prepared::new(image, &config.scaling)?;
+        let Settings { classes, config, .. } = &self.settings;
+        let orientation = self.settings.orientation_of(image);
+        let prepared = Prepared::new(orientation.image(image)?.as_ref(), &config.scaling)?;
         let (count, device) = (classes.count(), &self.device);
         let probabilities = match &self.network {
             AnyNetwork::Flat(network) => {
@@ -127,8 +139,10 @@ impl Predictor {
                 probabilities::<5, Network3d>(network, &prepared, count, config, device, progress)?
             }
         };
-        let labels = likeliest(&probabilities, count).into_iter().map(|class| classes.code(class)).collect();
         let geometry = image.geometry().clone();
+        let of_class = |p: &[f32]| orientation.back(p.to_vec(), geometry.size());
+        let probabilities: Vec<f32> = probabilities.chunks_exact(geometry.len()).flat_map(of_class).collect();
+        let labels = likeliest(&probabilities, count).into_iter().map(|class| classes.code(class)).collect();
         Ok(Prediction {
             labels: LabelMap::new(labels, geometry.clone())?,
             probabilities: Image::new(probabilities, count, geometry)?.with_stored(SampleType::F32),
@@ -190,7 +204,31 @@ pub(super) fn probabilities<const R: usize, N: Segmenter<R>>(
     Ok(all)
 }
 
+/// In windows; an image that is too small for the network is continued first.
 fn in_windows<const R: usize, N: Segmenter<R>>(
+    network: &N,
+    image: &Prepared,
+    classes: usize,
+    config: &SupervisedConfig,
+    device: &Device,
+    progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
+) -> Result<Vec<f32>, Error> {
+    let least = config.network.smallest_size();
+    if image.size[..config.axes()].iter().all(|&n| n >= least) {
+        return windowed::<R, N>(network, image, classes, config, device, progress);
+    }
+    let padded = image.padded(config.axes(), least);
+    let p = windowed::<R, N>(network, &padded, classes, config, device, progress)?;
+    let of_class = |p: &[f32]| {
+        rows(padded.size, image.size, [0; 3])
+            .flat_map(|(at, _)| &p[at..at + image.size[0]])
+            .copied()
+            .collect::<Vec<_>>()
+    };
+    Ok(p.chunks_exact(padded.voxels()).flat_map(of_class).collect())
+}
+
+fn windowed<const R: usize, N: Segmenter<R>>(
     network: &N,
     image: &Prepared,
     classes: usize,

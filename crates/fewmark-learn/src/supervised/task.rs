@@ -1,9 +1,11 @@
 //! Training on labelled images.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use fewmark_image::{Dimension, Orientation};
 use fewmark_metrics::Confusion;
 use fewmark_nets::{Network2d, Network3d, Segmenter};
 use rand::RngExt as _;
@@ -16,9 +18,6 @@ use super::patch::Patches;
 use super::predictor::{AnyNetwork, Predictor, Settings, dims, likeliest, probabilities};
 use crate::{Error, Loss, Observer, Run, StopReason, Task, Trained, Validation, init_seeded, random_of, train};
 
-/// Fewest cases of which some are held out.
-const FEWEST_TO_SPLIT: usize = 20;
-
 /// What a training came to.
 #[derive(Debug)]
 pub struct Outcome {
@@ -30,13 +29,18 @@ pub struct Outcome {
     pub seconds: f64,
     /// The last loss.
     pub loss: f32,
+    /// The best validation score and its iteration.
+    pub best: Option<(f64, u64)>,
     /// Why it ended.
     pub reason: StopReason,
 }
 
 /// The cases that a training holds out, by their place: the same for the same number, share and seed.
 pub fn held_out(cases: usize, config: &SupervisedConfig) -> Vec<usize> {
-    let count = if cases < FEWEST_TO_SPLIT { 0 } else { (config.validation * cases as f64) as usize };
+    let count = match (config.validation * cases as f64) as usize {
+        _ if cases < config.validation_from || config.validation == 0.0 => 0,
+        count => count.max(1),
+    };
     let mut random = random_of(config.training.seed, 0);
     let mut left: Vec<usize> = (0..cases).collect();
     let mut held: Vec<usize> =
@@ -62,18 +66,39 @@ pub fn train_on(
     let (channels, classes) = check(cases, config)?;
     let network = config.network.clone().with_channels(channels, classes.count());
     let config = SupervisedConfig { network, ..config.clone() };
-    let settings = Settings { classes, config };
+    let geometry = cases[0].image.geometry();
+    let direction = (geometry.dimension() == Dimension::Three).then(|| geometry.direction());
+    let settings = Settings { classes, config, direction };
+    let cases = cases.iter().map(|case| turned(case, &settings)).collect::<Result<Vec<_>, Error>>()?;
     let (network, trained) = if settings.config.axes() == 2 {
-        train_network::<4, Network2d>(cases, &settings, device, run, observe)?.split(AnyNetwork::flat)
+        train_network::<4, Network2d>(&cases, &settings, device, run, observe)?.split(AnyNetwork::flat)
     } else {
-        train_network::<5, Network3d>(cases, &settings, device, run, observe)?.split(AnyNetwork::solid)
+        train_network::<5, Network3d>(&cases, &settings, device, run, observe)?.split(AnyNetwork::solid)
     };
-    let Trained { iterations, seconds, loss, reason, .. } = trained;
-    Ok(Outcome { predictor: Predictor::new(network, settings, device.clone()), iterations, seconds, loss, reason })
+    let Trained { iterations, seconds, loss, best, reason, .. } = trained;
+    Ok(Outcome {
+        predictor: Predictor::new(network, settings, device.clone()),
+        iterations,
+        seconds,
+        loss,
+        best,
+        reason,
+    })
+}
+
+/// A case whose axes run as those of the first.
+fn turned<'a>(case: &'a Case, settings: &Settings) -> Result<Cow<'a, Case>, Error> {
+    let orientation = settings.orientation_of(&case.image);
+    if orientation == Orientation::SAME {
+        return Ok(Cow::Borrowed(case));
+    }
+    let image = orientation.image(&case.image)?.into_owned();
+    let labels = orientation.labels(&case.labels)?.into_owned();
+    Ok(Cow::Owned(Case { name: case.name.clone(), image, labels }))
 }
 
 fn train_network<const R: usize, N: Segmenter<R>>(
-    cases: &[Case],
+    cases: &[Cow<'_, Case>],
     settings: &Settings,
     device: &Device,
     mut run: Option<&mut Run>,
@@ -83,12 +108,12 @@ fn train_network<const R: usize, N: Segmenter<R>>(
     let learn = device.clone().autodiff();
     let network = init_seeded(&learn, config.training.seed, |device| N::of(&config.network, device))?;
     let held = held_out(cases.len(), config);
-    let prepared = |case: &'_ Case| Prepared::new(&case.image, &config.scaling).map_err(|e| e.of_case(&case.name));
-    let taught: Vec<&Case> = (0..cases.len()).filter(|i| !held.contains(i)).map(|i| &cases[i]).collect();
+    let prepared = |case: &Case| Prepared::new(&case.image, &config.scaling).map_err(|e| e.of_case(&case.name));
+    let taught: Vec<&Case> = (0..cases.len()).filter(|i| !held.contains(i)).map(|i| &*cases[i]).collect();
     let mut task = SupervisedTask::<R, N> {
         settings,
         examples: examples(&taught, &settings.classes, config)?,
-        held: held.iter().map(|&i| Ok((&cases[i], prepared(&cases[i])?))).collect::<Result<_, Error>>()?,
+        held: held.iter().map(|&i| Ok((&*cases[i], prepared(&cases[i])?))).collect::<Result<_, Error>>()?,
         patch: patch_size(taught.iter().map(|case| case.image.geometry().size()), config),
         learn,
         device,
@@ -137,7 +162,7 @@ impl<const R: usize, N: Segmenter<R>> Task for SupervisedTask<'_, R, N> {
         if self.held.is_empty() {
             return Ok(None);
         }
-        let Settings { classes, config } = self.settings;
+        let Settings { classes, config, .. } = self.settings;
         let mut dice: BTreeMap<u16, Vec<f64>> = BTreeMap::new();
         for (case, image) in &self.held {
             let mut go_on = |_| ControlFlow::Continue(());

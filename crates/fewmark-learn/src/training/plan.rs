@@ -38,7 +38,7 @@ pub struct Plan {
     pub weight_decay: f64,
     /// Gradients to one tensor of weights that are longer than this are shortened to it; 0 leaves them as they are.
     pub clip: f64,
-    /// Iterations between two validations; 0 for none.
+    /// Iterations between two validations, the last of which follows the last iteration; 0 for none.
     pub validate_every: u64,
     /// Validations without a better score after which training ends; 0 never ends it.
     pub patience: u64,

@@ -151,7 +151,7 @@ fn tell(event: Event, run: &mut Option<&mut Run>, observe: &mut Observer<'_>) ->
     Ok(observe(&event).is_break())
 }
 
-/// Validates the network if it is time to; whether the observer wants to stop.
+/// Validates the network if it is time to, and after the last step; whether the observer wants to stop.
 fn validated<T: Task>(
     task: &mut T,
     network: &T::Net,
@@ -160,7 +160,8 @@ fn validated<T: Task>(
     run: &mut Option<&mut Run>,
     observe: &mut Observer<'_>,
 ) -> Result<bool, Error> {
-    if plan.validate_every == 0 || !at.iteration.is_multiple_of(plan.validate_every) {
+    let due = at.iteration.is_multiple_of(plan.validate_every) || at.iteration == plan.iterations;
+    if plan.validate_every == 0 || !due {
         return Ok(false);
     }
     let network = network.valid();

@@ -129,7 +129,7 @@ impl Jobs {
         let cases = cases(app, &network, &settings, &tag)?;
         let started = clock::now();
         let id = self.new_id(name.as_deref(), &network, started)?;
-        let training = Training::new(&network, cases, &[settings], Compute::Cpu)?;
+        let mut training = Training::new(&network, cases, &[settings], Compute::Cpu)?;
         let cases = training.read()?;
         let run = Run::create(self.folder.join(&id), &training.to_table()?)?;
         let notes = Notes { network: training.train.clone(), started, request, ..Notes::default() };
@@ -151,7 +151,7 @@ impl Jobs {
             return Err(Problem::new(StatusCode::CONFLICT, format!("the training {id:?} is done")));
         }
         let (run, table) = Run::resume(&job.folder)?;
-        let training = Training::from_table(table)?;
+        let mut training = Training::from_table(table)?;
         let cases = training.read()?;
         let notes = Notes { problem: None, ended: None, ..job.notes.clone() };
         notes.write(&job.folder)?;

@@ -146,7 +146,8 @@ impl Room<'_> {
         let stamp = Stamp::of(labels).map_err(|e| Problem::io("read", labels, e))?;
         let part = Part::Example { labels: (labels.clone(), stamp), encoder: self.encoder.file.clone() };
         let key = Key::of(&image.path)?.part(part);
-        if let Some(example) = self.app.warm.example(&key) {
+        let like = self.query.geometry();
+        if let Some(example) = self.app.warm.example(&key).filter(|example| example.support.runs_as(like)) {
             self.expect_dimension(&image.id, example.dimension)?;
             return Ok(example);
         }
@@ -155,7 +156,7 @@ impl Room<'_> {
         self.expect_dimension(&image.id, dimension)?;
         let map = read_labels(labels)?;
         let (wanted, told) = (self.wanted, &mut self.told);
-        let support = fewshot::support(&self.encoder.predictor, &decoded.image, &map, &mut |step| {
+        let support = fewshot::support(&self.encoder.predictor, &decoded.image, &map, like, &mut |step| {
             // How far one of several examples is says nothing of the whole.
             told(Happening::Step(Step { fraction: None, ..step.clone() }));
             if wanted.still() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

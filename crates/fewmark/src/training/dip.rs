@@ -34,8 +34,13 @@ pub(super) fn train(
     let config: DipConfig = typed(training)?;
     let device = training.device.device()?;
     let trained = dip::train_on(cases, &config, &device, Some(run), observe)?;
-    let mut outcome =
-        Trained { model: None, iterations: trained.iterations, seconds: trained.seconds, loss: trained.loss };
+    let mut outcome = Trained {
+        model: None,
+        iterations: trained.iterations,
+        seconds: trained.seconds,
+        loss: trained.loss,
+        best: None,
+    };
     if trained.reason == StopReason::Stopped {
         return Ok(outcome);
     }

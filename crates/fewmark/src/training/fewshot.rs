@@ -1,20 +1,28 @@
 //! Trainings of encoders for few-shot segmentation: scans.
 
+use std::path::Path;
+
 use fewmark_image::{read_image, read_labels};
 use fewmark_learn::dataset::CaseFiles;
 use fewmark_learn::fewshot::{FewShotConfig, Scan, Source, check as check_scans, train_on};
 use fewmark_learn::report::{self, Section};
-use fewmark_learn::{Observer, Run, StopReason};
+use fewmark_learn::{Compute, Observer, Run, StopReason};
 
 use super::{Trained, Training, typed};
-use crate::{Error, fewshot};
+use crate::{Error, fewshot, registry};
 
 /// Every setting with its default, or with its value in the preset `paper`.
 pub(super) fn defaults(paper: bool) -> toml::Table {
     super::table(&if paper { FewShotConfig::paper() } else { FewShotConfig::default() })
 }
 
-/// The settings of a training on some scans: where labels are given they are learned from, unless the changes say something else.
+/// The settings with the defaults of those that are missing.
+pub(super) fn completed(settings: &toml::Table) -> Result<toml::Table, Error> {
+    Ok(super::table(&registry::typed::<FewShotConfig>(settings).map_err(Error::Setting)?))
+}
+
+/// The settings of a training on some scans: where labels are given they are learned from, and a model to start from brings its encoder, unless the
+/// changes say something else.
 pub(super) fn settings(cases: &[CaseFiles], changes: &[toml::Table]) -> Result<toml::Table, Error> {
     let mut all = Vec::new();
     if cases.iter().any(|case| case.with.is_some()) {
@@ -22,6 +30,14 @@ pub(super) fn settings(cases: &[CaseFiles], changes: &[toml::Table]) -> Result<t
             "episodes".to_owned(),
             toml::Table::from_iter([("source".to_owned(), "labels".into())]).into(),
         )]));
+    }
+    let start = changes.iter().filter_map(|change| change.get("start")?.as_str()).next_back();
+    let own_encoder = changes.iter().any(|change| change.contains_key("encoder"));
+    if let Some(path) = start.filter(|name| !fewshot::START.contains(name) && !own_encoder) {
+        let config = fewshot::encoder(Some(Path::new(path)), Compute::Cpu)?.config().clone();
+        let encoder = toml::Value::try_from(config.encoder).expect("settings are plain numbers and names");
+        let brought = [("encoder".to_owned(), encoder), ("size".to_owned(), (config.size as i64).into())];
+        all.push(toml::Table::from_iter(brought));
     }
     all.extend_from_slice(changes);
     super::settings(super::FEWSHOT, &all)
@@ -62,7 +78,8 @@ pub(super) fn train(
     let device = training.device.device()?;
     let from = fewshot::start(&config, training.device)?;
     let found = train_on(scans, &config, from, &device, Some(run), observe)?;
-    let mut outcome = Trained { model: None, iterations: found.iterations, seconds: found.seconds, loss: found.loss };
+    let mut outcome =
+        Trained { model: None, iterations: found.iterations, seconds: found.seconds, loss: found.loss, best: None };
     if found.reason == StopReason::Stopped {
         return Ok(outcome);
     }

@@ -52,16 +52,27 @@ pub struct Trained {
     pub seconds: f64,
     /// The last loss.
     pub loss: f32,
+    /// The validation that the model is of; none where it is of the last step.
+    pub best: Option<Best>,
+}
+
+/// The best validation of a training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Best {
+    /// Its score, for networks trained on labelled images the mean Dice over labels.
+    pub score: f64,
+    /// The steps that had been taken.
+    pub iteration: u64,
 }
 
 /// The name of the training of Deep-Image-Prior networks.
 const DIP: &str = "dip";
 
 /// The name of the training of encoders for few-shot segmentation.
-const FEWSHOT: &str = "fewshot";
+pub(crate) const FEWSHOT: &str = "fewshot";
 
 /// Short for the one of two architectures that the images are for.
-const MSNET: &str = "msnet";
+pub const MSNET: &str = "msnet";
 
 /// The key that chooses a preset, and the one that there is besides the defaults.
 const PRESET: (&str, &str) = ("preset", "paper");
@@ -114,6 +125,10 @@ pub fn settings(train: &str, changes: &[toml::Table]) -> Result<toml::Table, Err
     let mut settings = presets(train, paper)?;
     for change in &changes {
         merge(&mut settings, change, "").map_err(|error| of_settings(error, train))?;
+        if train == FEWSHOT {
+            // Another encoder or algorithm brings defaults of its own.
+            settings = fewshot::completed(&settings)?;
+        }
     }
     Ok(settings)
 }
@@ -184,21 +199,33 @@ impl Training {
         Ok(table(&Self { cases, ..self.clone() }))
     }
 
-    /// The cases, read: files that cannot be learned from are found before the work begins.
+    /// The cases, read: files that cannot be learned from are found before the work begins. The labels that occur become a setting where it names
+    /// none, so that label maps that change later are noticed.
     ///
     /// # Errors
     /// Files that cannot be read, clicks outside their images, labels that do not fit their image.
-    pub fn read(&self) -> Result<Cases, Error> {
+    pub fn read(&mut self) -> Result<Cases, Error> {
         let files = &self.cases;
         Ok(match self.train.as_str() {
             DIP => Cases::Marked(files.iter().map(dip::read).collect::<Result<_, _>>()?),
             FEWSHOT => Cases::Scans(fewshot::read(files, &typed(self)?)?),
             _ => {
-                let cases: Vec<_> = files.iter().map(supervised::read).collect::<Result<_, _>>()?;
-                fewmark_learn::supervised::check(&cases, &typed(self)?)?;
+                let (cases, codes) = supervised::read(files, &typed(self)?)?;
+                self.settings.insert("labels".into(), codes.into());
                 Cases::Labelled(cases)
             }
         })
+    }
+
+    /// What a person should know of the cases before they are learned from, a sentence a line.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for settings that cannot be.
+    pub fn told(&self, cases: &Cases) -> Result<Option<String>, Error> {
+        match cases {
+            Cases::Labelled(cases) => Ok(Some(supervised::told(cases, &typed(self)?))),
+            _ => Ok(None),
+        }
     }
 
     /// Trains from where the run is, and writes model, pictures and report into its folder.
@@ -233,7 +260,7 @@ fn table(settings: &impl Serialize) -> toml::Table {
 }
 
 /// The same problem, of a setting of a training.
-fn of_settings(error: Error, train: &str) -> Error {
+pub(crate) fn of_settings(error: Error, train: &str) -> Error {
     match error {
         Error::UnknownParameter { key, nearest, .. } => Error::UnknownSetting { train: train.into(), key, nearest },
         Error::Config { message, .. } => Error::Setting(message),

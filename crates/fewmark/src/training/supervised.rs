@@ -10,7 +10,7 @@ use fewmark_learn::{Observer, Run, StopReason};
 use fewmark_metrics::{CaseScores, Metric, ScoreOptions, score_case};
 use fewmark_nets::Architecture;
 
-use super::{Trained, Training, typed};
+use super::{Best, Trained, Training, typed};
 use crate::{Error, LabelMap, VoxelMarks, overlay};
 
 /// Cases whose contours are drawn, the worst first.
@@ -25,13 +25,56 @@ pub(super) fn defaults(name: &str, paper: bool) -> Result<toml::Table, Error> {
 }
 
 pub(super) fn check(training: &Training) -> Result<(), Error> {
-    Ok(typed::<SupervisedConfig>(training)?.check()?)
+    let config = typed::<SupervisedConfig>(training)?;
+    let (name, trained) = (config.network.name(), &training.train);
+    if name != trained {
+        return Err(Error::Setting(format!(
+            "network.name = {name:?}, but {trained} is trained: start from `fewmark train {trained} --show-settings`"
+        )));
+    }
+    Ok(config.check()?)
 }
 
-/// An image and its labels from files.
-pub(super) fn read(files: &CaseFiles) -> Result<Case, Error> {
-    let labels = read_labels(super::with(files)?)?;
-    Ok(Case { name: files.name.clone(), image: read_image(&files.image)?, labels })
+/// Images and their labels from files, and the labels that are learned.
+pub(super) fn read(files: &[CaseFiles], config: &SupervisedConfig) -> Result<(Vec<Case>, Vec<i64>), Error> {
+    let read = |files: &CaseFiles| {
+        let labels = read_labels(super::with(files)?)?;
+        Ok(Case { name: files.name.clone(), image: read_image(&files.image)?, labels })
+    };
+    let cases: Vec<Case> = files.iter().map(read).collect::<Result<_, Error>>()?;
+    let (_, classes) = supervised::check(&cases, config).map_err(|error| of_files(error, files))?;
+    Ok((cases, classes.codes().iter().map(|&code| code.into()).collect()))
+}
+
+/// The same error, with the files of the case that it is of.
+fn of_files(error: fewmark_learn::Error, files: &[CaseFiles]) -> fewmark_learn::Error {
+    use fewmark_learn::Error::Case;
+    match error {
+        Case { case, source } => match files.iter().find(|files| files.name == case) {
+            Some(CaseFiles { image, with: Some(labels), .. }) => {
+                Case { case: format!("{image:?} with {labels:?}"), source }
+            }
+            _ => Case { case, source },
+        },
+        error => error,
+    }
+}
+
+/// How many cases there are, in how many of them each label occurs, and how many are held out.
+pub(super) fn told(cases: &[Case], config: &SupervisedConfig) -> String {
+    let labels = config.labels.iter().map(|code| {
+        let having = cases.iter().filter(|case| case.labels.present().contains(code)).count();
+        format!("{code} (in {having})")
+    });
+    let labels = labels.collect::<Vec<_>>().join(", ");
+    let held = match supervised::held_out(cases.len(), config).len() {
+        0 if config.validation > 0.0 => {
+            format!("none is held out of fewer than validation_from = {}", config.validation_from)
+        }
+        0 => "none is held out".to_owned(),
+        held => format!("held out and scored during training: {held}"),
+    };
+    format!("cases: {}; labels: {labels}\n{held}", cases.len())
 }
 
 pub(super) fn train(
@@ -43,7 +86,9 @@ pub(super) fn train(
     let config: SupervisedConfig = typed(training)?;
     let device = training.device.device()?;
     let found = supervised::train_on(cases, &config, &device, Some(run), observe)?;
-    let mut outcome = Trained { model: None, iterations: found.iterations, seconds: found.seconds, loss: found.loss };
+    let best = found.best.map(|(score, iteration)| Best { score, iteration });
+    let mut outcome =
+        Trained { model: None, iterations: found.iterations, seconds: found.seconds, loss: found.loss, best };
     if found.reason == StopReason::Stopped {
         return Ok(outcome);
     }
@@ -88,6 +133,15 @@ fn scores(predictor: &Predictor, cases: &[&Case], title: &str, run: &Run) -> Res
             .chain(scores.labels.iter().flat_map(of_label))
             .collect::<Vec<_>>()
     });
+    let over_cases = |of: &dyn Fn(&CaseScores) -> Option<f64>| {
+        let known: Vec<f64> = scored.iter().filter_map(|(_, _, scores)| of(scores)).collect();
+        figure((!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64))
+    };
+    let of_class = |at: usize, metric| move |scores: &CaseScores| scores.labels[at].scores.get(&metric)?.finite();
+    let mean = ["mean".to_owned(), over_cases(&dice)].into_iter().chain(
+        (0..codes.len()).flat_map(|at| [Metric::Dice, Metric::Iou].map(|metric| over_cases(&of_class(at, metric)))),
+    );
+    let rows = rows.chain([mean.collect()]);
     let head: Vec<String> = ["case".into(), "mean Dice".into()]
         .into_iter()
         .chain(codes.iter().flat_map(|code| [format!("Dice of {code}"), format!("IoU of {code}")]))
