@@ -144,55 +144,39 @@ fn convolve(f: &[f32], grid: &Grid, axis: usize, kernel: &[f32]) -> Vec<f32> {
     let rows = out.par_chunks_exact_mut(nx).enumerate().with_min_len(PIECE.div_ceil(nx));
     rows.for_each_init(Vec::new, |line, (number, row)| {
         let start = number * nx;
-        let radius = radius as isize;
         if axis == 0 {
             // The row with its continuation on both sides, so that a shift of the row is a slice of it.
             line.clear();
-            line.extend((-radius..nx as isize + radius).map(|x| f[start + reflect(x, n)]));
-            let shifted: Vec<&[f32]> = line.windows(nx).collect();
-            sum_shifts(row, kernel, &shifted);
+            let around = -(radius as isize)..(nx + radius) as isize;
+            line.extend(around.map(|x| f[start + reflect(x, n)]));
+            add_shifts(row, kernel, |k| {
+                let from = (radius as isize + k) as usize;
+                &line[from..from + nx]
+            });
         } else {
             let at = grid.voxel(start)[axis];
-            let shift = |k: isize| &f[start - at * stride + reflect(at as isize + k, n) * stride..][..nx];
-            let shifted: Vec<&[f32]> = (-radius..=radius).map(shift).collect();
-            sum_shifts(row, kernel, &shifted);
+            add_shifts(row, kernel, |k| {
+                let from = start - at * stride + reflect(at as isize + k, n) * stride;
+                &f[from..from + nx]
+            });
         }
     });
     out
 }
 
-/// Samples of a row that are summed together, in registers.
-const BLOCK: usize = 16;
+/// Sums the rows `shifted(k)`, weighted by the symmetric kernel, into a row of zeros.
+fn add_shifts<'a>(row: &mut [f32], kernel: &[f32], shifted: impl Fn(isize) -> &'a [f32]) {
+    row.iter_mut().zip(shifted(0)).for_each(|(out, f)| *out = kernel[0] * f);
+    for (k, weight) in kernel.iter().enumerate().skip(1) {
+        let k = k as isize;
+        add_pair(row, shifted(-k), shifted(k), *weight);
+    }
+}
 
-/// The sum of shifted rows, from that shifted furthest back to that shifted furthest on, weighted by the symmetric kernel.
+/// Adds the sum of two rows, weighted, to another.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2", "aarch64+neon"))]
-fn sum_shifts(row: &mut [f32], kernel: &[f32], shifted: &[&[f32]]) {
-    let radius = kernel.len() - 1;
-    let n = row.len();
-    if n < BLOCK {
-        for (x, out) in row.iter_mut().enumerate() {
-            *out = kernel[0] * shifted[radius][x];
-            for (k, weight) in kernel.iter().enumerate().skip(1) {
-                *out += weight * (shifted[radius - k][x] + shifted[radius + k][x]);
-            }
-        }
-        return;
-    }
-    // The last block ends with the row and overlaps the one before.
-    for start in (0..n / BLOCK).map(|block| block * BLOCK).chain([n - BLOCK]) {
-        let mut sums = [0.0_f32; BLOCK];
-        for (sum, f) in sums.iter_mut().zip(&shifted[radius][start..start + BLOCK]) {
-            *sum = kernel[0] * f;
-        }
-        for (k, weight) in kernel.iter().enumerate().skip(1) {
-            let low = &shifted[radius - k][start..start + BLOCK];
-            let high = &shifted[radius + k][start..start + BLOCK];
-            for i in 0..BLOCK {
-                sums[i] += weight * (low[i] + high[i]);
-            }
-        }
-        row[start..start + BLOCK].copy_from_slice(&sums);
-    }
+fn add_pair(row: &mut [f32], low: &[f32], high: &[f32], weight: f32) {
+    row.iter_mut().zip(low.iter().zip(high)).for_each(|(out, (low, high))| *out += weight * (low + high));
 }
 
 /// The position in `0..n` that stands for `i` in a line continued by reflection about its edges.

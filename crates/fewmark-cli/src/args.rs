@@ -150,7 +150,7 @@ pub(crate) struct NetworkArgs {
     /// Where the network computes
     #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
     pub(crate) device: DeviceArg,
-    /// Refine the network's answer by total variation
+    /// Refine the answer of a network that was trained from clicks by total variation
     #[arg(long, requires = "model")]
     pub(crate) refine: bool,
 }
@@ -205,7 +205,7 @@ pub(crate) struct Train {
     /// Go on with the training of a run folder
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with_all = ["images", "labels", "marks", "list", "config", "settings", "output"])]
     pub(crate) resume: Option<PathBuf>,
-    /// Print every setting, as TOML: its default, that of `--set preset=paper`, or what --config and --set make of it; train nothing
+    /// Print every setting, as TOML, as --config and --set make it, and train nothing
     #[arg(long, conflicts_with = "resume")]
     pub(crate) show_settings: bool,
 }
@@ -300,7 +300,7 @@ pub(crate) struct Superpixels {
     /// Scans, or folders of them
     #[arg(required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) images: Vec<PathBuf>,
-    /// Folder for the label maps; those that are there already are kept
+    /// Folder for the label maps; those that are there already, newer than their scan, are kept
     #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) output: PathBuf,
     /// Fewest voxels of a superpixel (Felzenszwalb and Huttenlocher)

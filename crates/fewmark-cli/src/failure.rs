@@ -55,7 +55,10 @@ impl Failure {
     }
 
     /// What is left to tell once the other files are done; none of these failures is a failure at all.
-    pub(crate) fn of_several(failures: Vec<Self>, all: usize, what: &str) -> Result<(), Self> {
+    pub(crate) fn of_several(mut failures: Vec<Self>, all: usize, what: &str) -> Result<(), Self> {
+        if all == 1 {
+            return failures.pop().map_or(Ok(()), Err);
+        }
         let Some(first) = failures.first() else { return Ok(()) };
         let lines: Vec<&str> = failures.iter().map(|failure| failure.message.as_str()).collect();
         let message = format!("{} of {all} {what} failed:\n{}", failures.len(), lines.join("\n"));

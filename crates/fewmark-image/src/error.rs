@@ -262,7 +262,7 @@ impl Error {
                 ErrorKind::IsADirectory => Some("give a file, not a folder".into()),
                 _ => None,
             },
-            Self::Replaces(_) => Some("give the result another name or folder with -o".into()),
+            Self::Replaces(_) => Some("give the result another name or folder".into()),
             Self::Empty { .. } => Some("nothing was written to it: copy or export it again".into()),
             Self::UnknownFormat { .. } => {
                 Some(format!("formats that can be read: {}", Format::list(|f| f.extensions())))

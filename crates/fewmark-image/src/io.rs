@@ -1,7 +1,8 @@
 //! Files in and out: the format is recognised, the bytes are handed to it, results are written whole or not at all.
 
+use std::collections::HashSet;
 use std::io::{ErrorKind, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::formats::{self, dicom, metaimage, nifti, npy, nrrd, raster, tiff};
 use crate::{DecodeError, Error, Format, Image, LabelMap};
@@ -152,19 +153,27 @@ pub fn expect_folder(path: impl AsRef<Path>) -> Result<(), Error> {
     if folder.is_dir() { Ok(()) } else { Err(failed(ErrorKind::NotADirectory.into())) }
 }
 
-/// Whether a file can be written without replacing one of those that it is made from.
+/// Whether two paths lead to one file; to a file that is not there only the path itself does.
+pub fn same_file(one: impl AsRef<Path>, other: impl AsRef<Path>) -> bool {
+    let place = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    place(one.as_ref()) == place(other.as_ref())
+}
+
+/// Whether files can be written without replacing one of those that they are made from.
 ///
 /// # Errors
-/// [`Error::Replaces`].
-pub fn expect_apart<P: AsRef<Path>>(
-    output: impl AsRef<Path>,
-    inputs: impl IntoIterator<Item = P>,
+/// [`Error::Replaces`] for the first one that cannot.
+pub fn expect_apart<P: AsRef<Path>, Q: AsRef<Path>>(
+    outputs: impl IntoIterator<Item = P>,
+    inputs: impl IntoIterator<Item = Q>,
 ) -> Result<(), Error> {
-    let output = output.as_ref();
+    let places: HashSet<PathBuf> = inputs.into_iter().filter_map(|input| input.as_ref().canonicalize().ok()).collect();
     // What is not there is not replaced.
-    let Ok(place) = output.canonicalize() else { return Ok(()) };
-    let is_it = |input: P| input.as_ref().canonicalize().is_ok_and(|input| input == place);
-    if inputs.into_iter().any(is_it) { Err(Error::Replaces(output.to_owned())) } else { Ok(()) }
+    let replaces = |output: &P| output.as_ref().canonicalize().is_ok_and(|place| places.contains(&place));
+    match outputs.into_iter().find(replaces) {
+        Some(output) => Err(Error::Replaces(output.as_ref().to_owned())),
+        None => Ok(()),
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use fewmark_image::{Error as FileError, Format};
+use fewmark_image::{Error as FileError, Format, same_file};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -93,8 +93,7 @@ pub fn pair(images: &[PathBuf], with: &[PathBuf], companion: Companion) -> Resul
 
 /// Refuses a file that would be an image and what belongs to it at once.
 fn told_apart(cases: Vec<CaseFiles>) -> Result<Vec<CaseFiles>, Error> {
-    let place = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let twice = |case: &&CaseFiles| case.with.as_ref().is_some_and(|with| place(with) == place(&case.image));
+    let twice = |case: &&CaseFiles| case.with.as_ref().is_some_and(|with| same_file(with, &case.image));
     match cases.iter().find(twice) {
         Some(CaseFiles { image, .. }) => Err(Error::Data {
             path: image.clone(),

@@ -32,6 +32,8 @@ pub(crate) const MODEL: &str = "model.safetensors";
 pub struct Run {
     path: PathBuf,
     metrics: BufWriter<File>,
+    /// Whether the folder was made for it
+    made: bool,
     /// Locked as long as it is open; the system unlocks it however the program ends.
     _lock: File,
 }
@@ -63,12 +65,13 @@ impl Run {
                 hint: "go on with it by --resume, or give another folder",
             });
         }
+        let made = !path.exists();
         for folder in [path.to_owned(), path.join("checkpoints"), path.join("pictures")] {
             fs::create_dir_all(&folder).map_err(|e| io("create", &folder, e))?;
         }
         let lock = lock(path)?;
         write_atomically(path.join(CONFIG), config.to_string().as_bytes())?;
-        Ok(Self { path: path.to_owned(), metrics: metrics(path)?, _lock: lock })
+        Ok(Self { path: path.to_owned(), metrics: metrics(path)?, made, _lock: lock })
     }
 
     /// A run that was stopped, and its configuration.
@@ -79,20 +82,20 @@ impl Run {
         let path = path.as_ref();
         let config = config(path)?;
         let lock = lock(path)?;
-        Ok((Self { path: path.to_owned(), metrics: metrics(path)?, _lock: lock }, config))
+        Ok((Self { path: path.to_owned(), metrics: metrics(path)?, made: false, _lock: lock }, config))
     }
 
-    /// Takes away a run in which nothing has happened yet; the folder stays where something else is in it.
+    /// Takes away a run in which nothing has happened yet; the folder stays where it was there before or something else is in it.
     ///
     /// # Errors
     /// [`Error::Image`] when something cannot be removed.
     pub fn discard(self) -> Result<(), Error> {
-        let Self { path, metrics, _lock } = self;
+        let Self { path, metrics, made, _lock } = self;
         drop((metrics, _lock));
         for file in [CONFIG, METRICS, LOCK] {
             fs::remove_file(path.join(file)).map_err(|e| io("remove", &path.join(file), e))?;
         }
-        for folder in [path.join("checkpoints"), path.join("pictures"), path] {
+        for folder in [path.join("checkpoints"), path.join("pictures")].into_iter().chain(made.then_some(path)) {
             // What is not empty is not ours alone.
             let _ = fs::remove_dir(folder);
         }

@@ -40,6 +40,9 @@ pub fn encoder(path: Option<&Path>, compute: Compute) -> Result<Predictor, Error
 /// # Errors
 /// [`Error::UnknownSetting`] for other settings, [`Error::Setting`] and [`Error::Learn`] for values that cannot be.
 pub fn with_inference(encoder: Predictor, changes: &[toml::Table]) -> Result<Predictor, Error> {
+    if changes.is_empty() {
+        return Ok(encoder);
+    }
     let own = toml::Table::try_from(encoder.config()).expect("settings are plain numbers and names");
     let mut settings = own.clone();
     settings.retain(|key, _| key == "inference");

@@ -223,6 +223,14 @@ mod tests {
     }
 
     #[test]
+    fn the_names_that_a_setting_can_have_are_told() {
+        assert_eq!(training::choices("fewshot", "episodes.source"), ["superpixels", "labels", "synthetic"]);
+        assert_eq!(training::choices("fewshot", "encoder.name"), ["slim", "resnet"]);
+        assert_eq!(training::choices("msnet", "training.schedule"), ["constant", "step", "cosine"]);
+        assert!(training::choices("fewshot", "start").is_empty());
+    }
+
+    #[test]
     fn every_setting_of_a_training_from_scans_or_labels_is_explained() {
         for name in ["msnet", "unet", "med3d", "fewshot"] {
             let mut defaults = training::defaults(name).unwrap();

@@ -129,11 +129,7 @@ fn key_of(settings: &toml::Table, name: &str) -> Option<String> {
 pub(crate) fn merge(settings: &mut toml::Table, changes: &toml::Table, method: &'static str) -> Result<(), Error> {
     for (key, value) in changes {
         if let (Some(toml::Value::Table(settings)), toml::Value::Table(changes)) = (settings.get_mut(key), value) {
-            if is_of_another_kind(settings, changes) {
-                settings.clone_from(changes);
-            } else {
-                merge(settings, changes, method)?;
-            }
+            merge(settings, changes, method)?;
             continue;
         }
         let Some(present) = settings.get_mut(key) else {
@@ -146,14 +142,6 @@ pub(crate) fn merge(settings: &mut toml::Table, changes: &toml::Table, method: &
         *present = value.clone();
     }
     Ok(())
-}
-
-/// Whether the changes choose another encoder, or another algorithm, which has settings of its own.
-fn is_of_another_kind(settings: &toml::Table, changes: &toml::Table) -> bool {
-    ["name", "algorithm"].iter().any(|kind| match (settings.get(*kind), changes.get(*kind)) {
-        (Some(own), Some(other)) => own != other,
-        _ => false,
-    })
 }
 
 /// What values of the kind of `present` are called, when `value` is of another kind. Whole numbers are counts.

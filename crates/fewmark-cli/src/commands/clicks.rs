@@ -13,9 +13,7 @@ pub(crate) fn run(arguments: &Clicks, common: &Common) -> Result<(), Failure> {
     if let Some(path) = &arguments.output {
         expect_folder(path)?;
     }
-    for path in arguments.output.iter().chain(&arguments.object) {
-        expect_apart(path, [&arguments.truth])?;
-    }
+    expect_apart(arguments.output.iter().chain(&arguments.object), [&arguments.truth])?;
     let truth = read_labels(&arguments.truth)?;
     let object = match arguments.component {
         Component::Largest => Object::largest(&truth, arguments.label)?,

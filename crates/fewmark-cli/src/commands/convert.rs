@@ -14,7 +14,7 @@ use crate::output::{self, note};
 pub(crate) fn run(arguments: &Convert, common: &Common) -> Result<(), Failure> {
     let window = arguments.window.as_deref().map(window).transpose()?;
     expect_writable(&arguments.output)?;
-    expect_apart(&arguments.output, arguments.image.iter().chain(&arguments.like))?;
+    expect_apart([&arguments.output], arguments.image.iter().chain(&arguments.like))?;
     let mut image = output::read_image(&arguments.image)?;
     if let Some(z) = arguments.slice {
         image = slice(&image, 2, z)?;

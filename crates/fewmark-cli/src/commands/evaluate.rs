@@ -43,9 +43,7 @@ pub(crate) fn run(arguments: &Evaluate, common: &Common) -> Result<(), Failure> 
         expect_folder(path)?;
     }
     let cases = cases(&arguments.predictions, &arguments.truths)?;
-    if let Some(path) = &arguments.csv {
-        expect_apart(path, cases.iter().flat_map(|case| [&case.prediction, &case.truth]))?;
-    }
+    expect_apart(&arguments.csv, cases.iter().flat_map(|case| [&case.prediction, &case.truth]))?;
     let mut scores = BTreeMap::new();
     let line = ProgressLine::new(common);
     for (i, case) in cases.iter().enumerate() {

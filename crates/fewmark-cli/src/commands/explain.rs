@@ -41,7 +41,7 @@ impl From<&Visited> for Row {
 
 pub(crate) fn run(arguments: &Explain, common: &Common) -> Result<(), Failure> {
     expect_folder(&arguments.output)?;
-    expect_apart(&arguments.output, arguments.image.iter().chain([&file_of(&arguments.model)]))?;
+    expect_apart([&arguments.output], arguments.image.iter().chain([&file_of(&arguments.model)]))?;
     let image = read_image(&arguments.image)?;
     let explained = explain(&arguments.model, &image, arguments.slice, arguments.device.into())?;
     let name = arguments.image[0].file_name().unwrap_or(arguments.image[0].as_os_str()).to_string_lossy();

@@ -1,9 +1,10 @@
 //! `fewmark fewshot`: labelled scans and others give the labels of those.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use fewmark::image::{Error, expect_apart, read_image, write_labels};
+use fewmark::image::{Error, expect_apart, read_image, same_file, write_labels};
 use fewmark::learn::dataset;
 use fewmark::learn::report::{Page, Png, Section};
 use fewmark::{Image, LabelMap, Marks, Method, Step, VoxelMarks, fewshot, overlay};
@@ -20,7 +21,7 @@ use crate::progress::ProgressLine;
 struct Row {
     case: String,
     /// Voxels of each label
-    voxels: std::collections::BTreeMap<u16, usize>,
+    voxels: BTreeMap<u16, usize>,
     seconds: f64,
     labels: PathBuf,
 }
@@ -39,14 +40,11 @@ impl Row {
 
 pub(crate) fn run(arguments: &Fewshot, common: &Common) -> Result<(), Failure> {
     let supports = labelled(&arguments.support)?;
-    let queries = dataset::images(&arguments.query)?;
+    let queries = others(dataset::images(&arguments.query)?, &arguments.support.supports, common)?;
     let folder = &arguments.output;
     expect_output_folder(folder)?;
     let read = inputs(&arguments.support)?;
-    for (case, path) in &queries {
-        expect_apart(labels_of(case, folder), read.iter().chain(queries.values()))?;
-        expect_another(path, &read)?;
-    }
+    expect_apart(queries.keys().map(|case| labels_of(case, folder)), read.iter().chain(queries.values()))?;
     let encoder = encoder_of(&arguments.support)?;
     expect_fitting(&encoder, queries.values())?;
     let known = of(encoder, &arguments.support, &supports, common)?;
@@ -69,18 +67,17 @@ pub(crate) fn run(arguments: &Fewshot, common: &Common) -> Result<(), Failure> {
         }
     }
     drop(line);
-    if rows.is_empty() {
-        return Err(failures.remove(0));
-    }
     let empty: Vec<&str> = rows.iter().filter(|row| row.is_empty()).map(|row| row.case.as_str()).collect();
     if !empty.is_empty() {
         note(common, format!("nothing was found in {}", empty.join(", ")));
     }
     let report = folder.join("report.html");
-    write_report(&report, arguments, &supports, &codes, found)?;
+    if !rows.is_empty() {
+        write_report(&report, arguments, &supports, &codes, found)?;
+    }
     if common.json {
         print_json(&rows)?;
-    } else {
+    } else if !rows.is_empty() {
         print_table(&rows, &codes, &report)?;
     }
     Failure::of_several(failures, queries.len(), "scans")
@@ -90,14 +87,23 @@ fn labels_of(case: &str, folder: &Path) -> PathBuf {
     folder.join(format!("{case}.nii.gz"))
 }
 
-/// Refuses a scan that is shown as well: what is found in it would say nothing.
-fn expect_another(query: &Path, shown: &[PathBuf]) -> Result<(), Failure> {
-    let place = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    if shown.iter().any(|path| place(path) == place(query)) {
-        return Err(Failure::call(format!("{query:?} is a scan to segment and one that is shown"))
-            .hint("leave it out of --query, or out of --support and --unlabelled"));
+/// The scans but those that are shown with their labels: what would be found in them says nothing.
+fn others(
+    mut queries: BTreeMap<String, PathBuf>,
+    supports: &[PathBuf],
+    common: &Common,
+) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    let is_shown = |path: &PathBuf| supports.iter().any(|support| same_file(support, path));
+    let shown: Vec<PathBuf> = queries.extract_if(.., |_, path| is_shown(path)).map(|(_, path)| path).collect();
+    for path in &shown {
+        if queries.is_empty() {
+            return Err(
+                Failure::call(format!("{path:?} is the labelled scan itself")).hint("give other scans with --query")
+            );
+        }
+        note(common, format!("{path:?} is left out: it is a labelled scan"));
     }
-    Ok(())
+    Ok(queries)
 }
 
 /// Segments a scan and writes its label map; with it comes a picture.

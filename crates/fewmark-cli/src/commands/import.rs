@@ -23,7 +23,7 @@ struct Report<'a> {
 pub(crate) fn run(arguments: &Import, common: &Common) -> Result<(), Failure> {
     let path = arguments.output.as_path();
     expect_folder(path)?;
-    expect_apart(path, [&arguments.checkpoint])?;
+    expect_apart([path], [&arguments.checkpoint])?;
     let found = fewshot::import(&arguments.checkpoint, Compute::Cpu)?;
     let cases = vec![arguments.checkpoint.display().to_string()];
     found.encoder.save(path, Summary { cases, ..Summary::default() })?;

@@ -1,5 +1,6 @@
 //! `fewmark predict`: a model and images give masks.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,10 @@ use crate::progress::ProgressLine;
 #[derive(Serialize)]
 struct Row {
     case: String,
+    /// Voxels of all labels
     voxels: usize,
+    /// Voxels of each label
+    labels: BTreeMap<u16, usize>,
     seconds: f64,
     mask: PathBuf,
 }
@@ -26,10 +30,8 @@ pub(crate) fn run(arguments: &Predict, common: &Common) -> Result<(), Failure> {
     let method = learned::load(&arguments.model, arguments.network.device.into(), arguments.network.refine)?;
     let cases = cases(arguments, method.needs_marks())?;
     let model = file_of(&arguments.model);
-    let read = || cases.iter().flat_map(|case| case.marks.iter().chain([&case.image])).chain([&model]);
-    for path in cases.iter().flat_map(|case| [case.mask(&arguments.output), case.overlay(&arguments.output)]) {
-        expect_apart(path, read())?;
-    }
+    let written = cases.iter().flat_map(|case| [case.mask(&arguments.output), case.overlay(&arguments.output)]);
+    expect_apart(written, cases.iter().flat_map(|case| case.marks.iter().chain([&case.image])).chain([&model]))?;
     expect_output_folder(&arguments.output)?;
     let line = ProgressLine::new(common);
     let (mut rows, mut failures) = (Vec::new(), Vec::new());
@@ -44,12 +46,9 @@ pub(crate) fn run(arguments: &Predict, common: &Common) -> Result<(), Failure> {
         }
     }
     drop(line);
-    if rows.is_empty() {
-        return Err(failures.remove(0));
-    }
     if common.json {
         print_json(&rows)?;
-    } else {
+    } else if !rows.is_empty() {
         let cells = |row: &Row| vec![row.case.clone(), row.voxels.to_string(), format!("{:.3}", row.seconds)];
         print(table(&["case", "voxels", "seconds"], &rows.iter().map(cells).collect::<Vec<_>>()))?;
     }
@@ -78,8 +77,11 @@ fn predict(
         let picture = overlay::render(&image, &result.labels, &marks.drawn(image.geometry())?)?;
         write_image(case.overlay(folder), &picture)?;
     }
-    let voxels = result.labels.labels().iter().filter(|&&label| label != 0).count();
-    Ok(Row { case: case.name.clone(), voxels, seconds, mask })
+    let mut labels = BTreeMap::new();
+    for &label in result.labels.labels().iter().filter(|&&label| label != 0) {
+        *labels.entry(label).or_default() += 1;
+    }
+    Ok(Row { case: case.name.clone(), voxels: labels.values().sum(), labels, seconds, mask })
 }
 
 /// An image and its clicks, if it has any.

@@ -80,9 +80,8 @@ fn check_outputs(arguments: &Segment) -> Result<(), Failure> {
         expect_folder(path)?;
     }
     let model = model.as_deref().map(file_of);
-    for path in [output, overlay, probability, trace].into_iter().flatten() {
-        expect_apart(path, image.iter().chain(&model).chain(config).chain(&clicks.marks))?;
-    }
+    let outputs = [output, overlay, probability, trace].into_iter().flatten();
+    expect_apart(outputs, image.iter().chain(&model).chain(config).chain(&clicks.marks))?;
     match &arguments.probability {
         Some(path) if Format::of_name(path) == Some(Format::Png) => {
             Err(Failure::call(format!("--probability {path:?}: PNG holds no fractions"))

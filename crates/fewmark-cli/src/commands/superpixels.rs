@@ -32,18 +32,19 @@ pub(crate) fn run(arguments: &Superpixels, common: &Common) -> Result<(), Failur
     params.check()?;
     let images = dataset::images(&arguments.images)?;
     let folder = &arguments.output;
+    // The settings are in the name, so that other settings make other files.
+    let labels_of = |case: &str| folder.join(format!("{case}-{}.nii.gz", params.name()));
+    expect_apart(images.keys().map(|case| labels_of(case)), images.values())?;
     std::fs::create_dir_all(folder).map_err(|source| Error::Io { action: "create", path: folder.clone(), source })?;
     let line = ProgressLine::new(common);
     let mut rows = Vec::new();
     for (done, (case, image)) in images.iter().enumerate() {
-        // The settings are in the name, so that other settings make other files.
-        let labels = folder.join(format!("{case}-{}.nii.gz", params.name()));
+        let labels = labels_of(case);
         let scan = read_image(image)?;
         // What is there may be cut short, or of another scan of that name.
         let is_of = |map: LabelMap| map.geometry().expect_same_space(scan.geometry()).is_ok();
         let kept = is_newer(&labels, image) && read_labels(&labels).is_ok_and(is_of);
         if !kept {
-            expect_apart(&labels, images.values())?;
             let found = superpixels(&scan, &params).map_err(|error| Failure::from(error).of(image))?;
             write_labels(&labels, &found)?;
         }

@@ -7,7 +7,7 @@ use fewmark::fewshot::{carry, encoder, known, with_inference};
 use fewmark::image::{LabelMap, expect_apart, expect_folder, read_image, read_labels};
 use fewmark::learn::dataset;
 use fewmark::learn::fewshot::{Known, Predictor, Support};
-use fewmark::learn::model::Summary;
+use fewmark::learn::model::{Summary, file_of};
 use fewmark::{Image, Step};
 use serde::Serialize;
 
@@ -28,7 +28,7 @@ struct Report<'a> {
 pub(crate) fn build(arguments: &SupportBuild, common: &Common) -> Result<(), Failure> {
     let path = arguments.output.as_path();
     expect_folder(path)?;
-    expect_apart(path, inputs(&arguments.support)?)?;
+    expect_apart([path], inputs(&arguments.support)?)?;
     let labelled = labelled(&arguments.support)?;
     let known = of(encoder_of(&arguments.support)?, &arguments.support, &labelled, common)?;
     let cases = arguments.support.supports.iter().map(|scan| scan.display().to_string()).collect();
@@ -47,24 +47,24 @@ pub(super) fn labelled(arguments: &SupportArgs) -> Result<Vec<(Image, LabelMap)>
         return Err(Failure::call(format!("{scans} scans with --support, {labels} with --support-label"))
             .hint("give each scan its labels, in the same order"));
     }
-    let maps = arguments.labels.iter().map(read_labels).collect::<Result<Vec<_>, _>>()?;
-    for (map, path) in maps.iter().zip(&arguments.labels) {
-        let count = map.present().len();
-        if count > MOST_LABELS {
-            let problem = format!("{path:?} has {count} different labels, at most {MOST_LABELS} are looked for");
-            return Err(Failure::work(problem).hint("give the label map, not the image"));
-        }
-    }
+    let mut maps = arguments.labels.iter().map(read_labels).collect::<Result<Vec<_>, _>>()?;
     let occurring: BTreeSet<u16> = maps.iter().flat_map(LabelMap::present).collect();
     if let Some(missing) = arguments.codes.iter().find(|code| !occurring.contains(code)) {
         let paths: Vec<String> = arguments.labels.iter().map(|path| format!("{path:?}")).collect();
         return Err(Failure::call(format!("no label {missing} in {}; there are {occurring:?}", paths.join(", "))));
     }
-    let mut found = Vec::new();
-    for (mut map, (scan, path)) in maps.into_iter().zip(arguments.supports.iter().zip(&arguments.labels)) {
+    for (map, path) in maps.iter_mut().zip(&arguments.labels) {
         if !arguments.codes.is_empty() {
             map.labels_mut().iter_mut().filter(|label| !arguments.codes.contains(label)).for_each(|label| *label = 0);
         }
+        let count = map.present().len();
+        if count > MOST_LABELS {
+            let problem = format!("{path:?} has {count} different labels, at most {MOST_LABELS} are looked for");
+            return Err(Failure::work(problem).hint("give the label map, not the image; or name labels with --labels"));
+        }
+    }
+    let mut found = Vec::new();
+    for (map, (scan, path)) in maps.into_iter().zip(arguments.supports.iter().zip(&arguments.labels)) {
         let image = read_image(scan)?;
         Support::check(image.geometry(), &map).map_err(|error| Failure::from(error).of(path))?;
         found.push((image, map));
@@ -75,7 +75,8 @@ pub(super) fn labelled(arguments: &SupportArgs) -> Result<Vec<(Image, LabelMap)>
 /// The files that a call reads.
 pub(super) fn inputs(arguments: &SupportArgs) -> Result<Vec<PathBuf>, Failure> {
     let SupportArgs { model, supports, labels, .. } = arguments;
-    let given = supports.iter().chain(labels).chain(model).cloned();
+    let model = model.as_deref().map(file_of);
+    let given = supports.iter().chain(labels).cloned().chain(model);
     Ok(given.chain(unlabelled(arguments)?.into_values()).collect())
 }
 

@@ -49,9 +49,9 @@ pub(crate) fn run(arguments: &Train, common: &Common) -> Result<(), Failure> {
     let trained = match trained {
         Ok(trained) => trained,
         Err(error) => {
-            // A training that could not begin is in nobody's way.
+            // A training that could not begin is in nobody's way; what kept it from that is told, whatever becomes of its folder.
             if !began {
-                run.discard()?;
+                let _ = run.discard();
             }
             return Err(error.into());
         }

@@ -124,6 +124,9 @@ fn what_is_found_is_told_apart_from_what_is_not() {
     assert_ne!(lab.labels("outlined/1.nii.gz").labels(), lab.labels("plain/1.nii.gz").labels());
     let page = lab.text("plain/report.html");
     assert!(["0.nii.gz with 0-labels.nii.gz", "label 3", "voxels of 3", "smoothing"].iter().all(|t| page.contains(t)));
+    // A labelled scan among the others is left out.
+    let outcome = lab.run(&[&["fewshot", "--query", "0.nii.gz", "1.nii.gz", "-o", "others"][..], &SUPPORT].concat());
+    assert!(outcome.code == 0 && outcome.stderr.contains("0.nii.gz") && !lab.path("others/0.nii.gz").exists());
     // Two scans, one of which cannot be read once the work has begun, would be told at once.
     lab.write("scans/broken.nii.gz", b"no scan");
     let outcome = lab.run(&[&["fewshot", "--query", "scans", "-o", "none"][..], &SUPPORT].concat());
@@ -134,7 +137,7 @@ fn what_is_found_is_told_apart_from_what_is_not() {
 fn another_encoder_or_algorithm_brings_its_own_settings() {
     let lab = lab();
     let shown = |more: &[&str]| lab.json(&[&["train", "fewshot", "--show-settings", "--json"][..], more].concat());
-    let settings = shown(&["--set", "encoder.name=resnet", "--set", "encoder.depth=18"]);
+    let settings = shown(&["--set", "encoder.depth=18", "--set", "encoder.name=resnet"]);
     assert_eq!([&settings["encoder"]["depth"], &settings["encoder"]["features"]], [18, 256]);
     let settings = shown(&["--set", "episodes.superpixels.partition.algorithm=slic"]);
     assert!(settings["episodes"]["superpixels"]["partition"]["segments"].is_number());
@@ -202,12 +205,13 @@ fn what_cannot_be_shown_is_refused_before_any_work() {
     of("labels of another place", "moved.nii.gz", &[]);
     of("a label that does not occur", "0-labels.nii.gz", &["--labels", "2"]);
     of("two scans, the labels of one", "0-labels.nii.gz", &["--support", "1.nii.gz"]);
-    of("the labelled scan itself", "0-labels.nii.gz", &["--query", "0.nii.gz"]);
     of("settings of trainings", "0-labels.nii.gz", &["--set", "training.iterations=3"]);
     of("a model that was shown something already", "0-labels.nii.gz", &["--model", "organs.safetensors"]);
     of("a scan for a model", "0-labels.nii.gz", &["--model", "0.nii.gz"]);
     let call = ["fewshot", "--query", "1.nii.gz", "-o", "2.nii.gz/found"];
     refusals.case("a folder that is a file", &[&call[..], &SUPPORT].concat());
+    let call = ["fewshot", "--query", "./0.nii.gz", "-o", "found"];
+    refusals.case("the labelled scan itself", &[&call[..], &SUPPORT].concat());
     let mut of = |what: &str, more: &[&str]| {
         refusals.case(what, &[&["train", "fewshot", "-o", "run"][..], more].concat());
     };

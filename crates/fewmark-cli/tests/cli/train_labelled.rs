@@ -99,7 +99,7 @@ fn volumes_are_learned_in_3d_or_slice_by_slice_with_their_geometry_kept() {
         lab.ok(&[&["train", what, "--list", "list.csv", "-o", what][..], &settings].concat());
         assert!(lab.text(&format!("{what}/config.toml")).contains(network));
         lab.ok(&["predict", &format!("{what}/model.safetensors"), "images-0.nii.gz", "-o", "masks"]);
-        // The same volume stored along other axes is answered alike.
+        // So it is learned from when one of the volumes is stored along other axes, and answered alike when it is.
         let stored = lab.image("images-0.nii.gz");
         let turned = [[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]];
         let orientation = fewmark::image::Orientation::towards(stored.geometry(), &turned);
@@ -108,6 +108,13 @@ fn volumes_are_learned_in_3d_or_slice_by_slice_with_their_geometry_kept() {
         let expected = lab.labels("masks/images-0.nii.gz");
         let expected = orientation.labels(&expected).expect("a volume");
         assert_eq!(lab.labels("masks/turned.nii.gz").labels(), expected.labels());
+        lab.write_image("images-2.nii.gz", &orientation.image(&lab.image("images-1.nii.gz")).expect("a volume"));
+        lab.write_labels("labels-2.nii.gz", &orientation.labels(&lab.labels("labels-1.nii.gz")).expect("a volume"));
+        lab.write("turned.csv", "image,labels\nimages-0.nii.gz,labels-0.nii.gz\nimages-2.nii.gz,labels-2.nii.gz\n");
+        lab.ok(&[&["train", what, "--list", "turned.csv", "-o", "again"][..], &settings].concat());
+        lab.ok(&["predict", "again", "images-0.nii.gz", "-o", "masks-again"]);
+        assert_eq!(lab.labels("masks-again/images-0.nii.gz"), lab.labels("masks/images-0.nii.gz"));
+        std::fs::remove_dir_all(lab.path("again")).expect("it is there");
         assert_eq!(
             lab.labels("masks/images-0.nii.gz").geometry().affine(),
             lab.image("images-0.nii.gz").geometry().affine()

@@ -45,7 +45,7 @@ struct SupportDescription {
     #[serde(default)]
     carried: bool,
     /// Where its axes point; none in files from before it mattered
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     direction: Option<[[f64; 3]; 3]>,
     /// mm between two slices
     step: f64,
@@ -117,6 +117,9 @@ impl Known {
         let orientation = self.orientation_of(image.geometry());
         let scan = self.predictor.encode(orientation.image(image)?.as_ref(), &mut |share| progress(0.7 * share))?;
         let found = self.predictor.segment(&scan, &self.supports, &mut |share| progress(0.7 + 0.3 * share))?;
+        if orientation == Orientation::SAME {
+            return Ok(found);
+        }
         let (geometry, size) = (image.geometry(), image.geometry().size());
         Ok(Prediction {
             labels: LabelMap::new(orientation.back(found.labels.labels().to_vec(), size), geometry.clone())?,

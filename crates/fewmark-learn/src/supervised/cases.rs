@@ -32,8 +32,9 @@ impl Classes {
     pub fn of(cases: &[Case], config: &SupervisedConfig) -> Result<Self, Error> {
         let mut voxels: BTreeMap<u16, u64> = BTreeMap::new();
         for case in cases {
-            for label in case.labels.present() {
-                let count = case.labels.labels().iter().filter(|&&l| l == label).count() as u64;
+            let mut of_case: BTreeMap<u16, u64> = BTreeMap::new();
+            case.labels.labels().iter().filter(|&&l| l != 0).for_each(|&l| *of_case.entry(l).or_default() += 1);
+            for (label, count) in of_case {
                 if !(config.labels.is_empty() || config.labels.contains(&label)) {
                     let problem = format!("the label {label} ({count} voxels) is none of {:?}", config.labels);
                     return Err(Error::Unfit { problem, hint: UNKNOWN }.of_case(&case.name));

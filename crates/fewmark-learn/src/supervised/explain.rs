@@ -57,6 +57,7 @@ pub struct Visited {
 impl Predictor {
     /// What the network does with an image, if it is an MSNet. Of a volume the slice `z` is shown, or else the middle one; a network for
     /// volumes sees what is around it.
+    /// Slices are counted along the axes of the images that were learned from.
     ///
     /// # Errors
     /// [`Error::NotExplained`] for other networks, as [`predict`](Self::predict) for images that do not fit, [`Error::Image`] for a
@@ -82,6 +83,8 @@ impl Predictor {
         z: Option<usize>,
     ) -> Result<Explained, Error> {
         self.expect_fitting(image)?;
+        let turned = self.orientation_of(image).image(image)?;
+        let image = turned.as_ref();
         let z = z.unwrap_or(image.geometry().size()[2] / 2);
         let flat = slice(image, 2, z)?;
         let prepared = Prepared::new(image, &self.config().scaling)?;

@@ -52,7 +52,7 @@ pub(super) struct Settings {
     pub(super) classes: Classes,
     pub(super) config: SupervisedConfig,
     /// Where the axes of the volumes point that it was trained on; none of pictures, and in files from before it mattered
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) direction: Option<[[f64; 3]; 3]>,
 }
 
@@ -128,7 +128,7 @@ impl Predictor {
     ) -> Result<Prediction, Error> {
         self.expect_fitting(image)?;
         let Settings { classes, config, .. } = &self.settings;
-        let orientation = self.settings.orientation_of(image);
+        let orientation = self.orientation_of(image);
         let prepared = Prepared::new(orientation.image(image)?.as_ref(), &config.scaling)?;
         let (count, device) = (classes.count(), &self.device);
         let probabilities = match &self.network {
@@ -141,7 +141,11 @@ impl Predictor {
         };
         let geometry = image.geometry().clone();
         let of_class = |p: &[f32]| orientation.back(p.to_vec(), geometry.size());
-        let probabilities: Vec<f32> = probabilities.chunks_exact(geometry.len()).flat_map(of_class).collect();
+        let probabilities: Vec<f32> = if orientation == Orientation::SAME {
+            probabilities
+        } else {
+            probabilities.chunks_exact(geometry.len()).flat_map(of_class).collect()
+        };
         let labels = likeliest(&probabilities, count).into_iter().map(|class| classes.code(class)).collect();
         Ok(Prediction {
             labels: LabelMap::new(labels, geometry.clone())?,
@@ -158,6 +162,11 @@ impl Predictor {
             return Err(Error::Unfit { problem, hint: "give images like those the model was trained with" });
         }
         fits(image, config)
+    }
+
+    /// See [`Settings::orientation_of`].
+    pub(super) fn orientation_of(&self, image: &Image) -> Orientation {
+        self.settings.orientation_of(image)
     }
 
     pub(super) fn network(&self) -> &AnyNetwork {

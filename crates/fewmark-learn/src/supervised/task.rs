@@ -37,10 +37,7 @@ pub struct Outcome {
 
 /// The cases that a training holds out, by their place: the same for the same number, share and seed.
 pub fn held_out(cases: usize, config: &SupervisedConfig) -> Vec<usize> {
-    let count = match (config.validation * cases as f64) as usize {
-        _ if cases < config.validation_from || config.validation == 0.0 => 0,
-        count => count.max(1),
-    };
+    let count = if cases < config.validation_from { 0 } else { (config.validation * cases as f64) as usize };
     let mut random = random_of(config.training.seed, 0);
     let mut left: Vec<usize> = (0..cases).collect();
     let mut held: Vec<usize> =

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use fewmark_image::{read_image, read_labels};
+use fewmark_image::{LabelMap, Orientation, read_image, read_labels};
 use fewmark_learn::dataset::CaseFiles;
 use fewmark_learn::fewshot::{FewShotConfig, Scan, Source, check as check_scans, train_on};
 use fewmark_learn::report::{self, Section};
-use fewmark_learn::{Compute, Observer, Run, StopReason};
+use fewmark_learn::{Compute, Observer, Plan, Run, StopReason};
 
 use super::{Trained, Training, typed};
 use crate::{Error, fewshot, registry};
@@ -16,9 +16,32 @@ pub(super) fn defaults(paper: bool) -> toml::Table {
     super::table(&if paper { FewShotConfig::paper() } else { FewShotConfig::default() })
 }
 
-/// The settings with the defaults of those that are missing.
-pub(super) fn completed(settings: &toml::Table) -> Result<toml::Table, Error> {
-    Ok(super::table(&registry::typed::<FewShotConfig>(settings).map_err(Error::Setting)?))
+/// Tables of settings that are of one of several kinds, and the key that names the kind.
+const KINDS: [(&[&str], &str); 2] = [(&["encoder"], "name"), (&["episodes", "superpixels", "partition"], "algorithm")];
+
+/// The settings with the encoder and the algorithm that changes choose, and these with their own defaults.
+pub(super) fn with_kinds_of(mut settings: toml::Table, changes: &[toml::Table]) -> Result<toml::Table, Error> {
+    for (path, key) in KINDS {
+        let table = |change: &toml::Table| {
+            let within = |table: &toml::Value, name: &&str| table.get(name).cloned();
+            path.iter().try_fold(toml::Value::Table(change.clone()), |table, name| within(&table, name))
+        };
+        let kind = |change: &toml::Table| table(change)?.get(key).cloned();
+        let Some(chosen) =
+            changes.iter().filter_map(kind).next_back().filter(|it| kind(&settings).as_ref() != Some(it))
+        else {
+            continue;
+        };
+        let nested = toml::Value::Table(toml::Table::from_iter([(key.to_owned(), chosen)]));
+        let (outer, last) = path.split_at(path.len() - 1);
+        let mut at = &mut settings;
+        for name in outer {
+            at = at.get_mut(*name).and_then(toml::Value::as_table_mut).expect("a table of the settings");
+        }
+        at.insert(last[0].to_owned(), nested);
+        settings = super::table(&registry::typed::<FewShotConfig>(&settings).map_err(Error::Setting)?);
+    }
+    Ok(settings)
 }
 
 /// The settings of a training on some scans: where labels are given they are learned from, and a model to start from brings its encoder, unless the
@@ -40,7 +63,15 @@ pub(super) fn settings(cases: &[CaseFiles], changes: &[toml::Table]) -> Result<t
         all.push(toml::Table::from_iter(brought));
     }
     all.extend_from_slice(changes);
-    super::settings(super::FEWSHOT, &all)
+    let settings = super::settings(super::FEWSHOT, &all)?;
+    let Plan { validate_every, patience, .. } =
+        registry::typed::<FewShotConfig>(&settings).map_err(Error::Setting)?.training;
+    if validate_every + patience > 0 {
+        let problem =
+            "training.validate_every and training.patience: expected 0, as scans without labels tell no score";
+        return Err(Error::Setting(problem.into()));
+    }
+    Ok(settings)
 }
 
 pub(super) fn check(training: &Training) -> Result<(), Error> {
@@ -56,16 +87,35 @@ pub(super) fn check(training: &Training) -> Result<(), Error> {
     }
 }
 
-/// Scans, and their labels where they are learned from.
+/// Scans, and their labels where they are learned from, their axes running as those of the first.
 pub(super) fn read(files: &[CaseFiles], config: &FewShotConfig) -> Result<Vec<Scan>, Error> {
     let labelled = config.episodes.source == Source::Labels;
     let scan = |files: &CaseFiles| {
         let labels = labelled.then(|| read_labels(super::with(files)?).map_err(Error::from)).transpose()?;
         Ok(Scan { name: files.name.clone(), image: read_image(&files.image)?, labels, allowed: None })
     };
-    let scans = files.iter().map(scan).collect::<Result<Vec<_>, Error>>()?;
+    let mut scans = files.iter().map(scan).collect::<Result<Vec<_>, Error>>()?;
     check_scans(&scans, config)?;
+    let Some(direction) = scans.first().map(|first| first.image.geometry().direction()) else { return Ok(scans) };
+    for scan in &mut scans {
+        let orientation = Orientation::towards(scan.image.geometry(), &direction);
+        if orientation != Orientation::SAME {
+            scan.image = orientation.image(&scan.image)?.into_owned();
+            let turned = |labels: &LabelMap| Ok::<_, Error>(orientation.labels(labels)?.into_owned());
+            scan.labels = scan.labels.as_ref().map(turned).transpose()?;
+        }
+    }
     Ok(scans)
+}
+
+/// What episodes are made of.
+pub(super) fn told(scans: &[Scan], config: &FewShotConfig) -> String {
+    let source = match config.episodes.source {
+        Source::Superpixels => "superpixels of",
+        Source::Labels => "labels of",
+        Source::Synthetic => return "episodes are made of made-up anatomies".into(),
+    };
+    format!("episodes are made of {source} {} scans (episodes.source)", scans.len())
 }
 
 pub(super) fn train(

@@ -52,7 +52,7 @@ pub struct Trained {
     pub seconds: f64,
     /// The last loss.
     pub loss: f32,
-    /// The validation that the model is of; none where it is of the last step.
+    /// The best validation, which the model is of where there is a model; none where nothing was held out.
     pub best: Option<Best>,
 }
 
@@ -123,23 +123,20 @@ pub fn settings(train: &str, changes: &[toml::Table]) -> Result<toml::Table, Err
         Some(_) => return Err(Error::Setting(format!("{}: expected {:?}", PRESET.0, PRESET.1))),
     };
     let mut settings = presets(train, paper)?;
+    if train == FEWSHOT {
+        settings = fewshot::with_kinds_of(settings, &changes)?;
+    }
     for change in &changes {
         merge(&mut settings, change, "").map_err(|error| of_settings(error, train))?;
-        if train == FEWSHOT {
-            // Another encoder or algorithm brings defaults of its own.
-            settings = fewshot::completed(&settings)?;
-        }
     }
     Ok(settings)
 }
 
 /// The names that a setting, such as `training.schedule`, can have; none for a setting that is no name.
 pub fn choices(train: &str, setting: &str) -> Vec<String> {
-    let change = parse_setting(&format!("{setting} = \"?\""));
-    let settings = change.ok().and_then(|change| settings(train, &[change]).ok());
-    let Some(settings) = settings else { return Vec::new() };
-    let asked = Training { train: train.into(), device: Compute::Cpu, cases: Vec::new(), settings };
-    match asked.check() {
+    let Ok(change) = parse_setting(&format!("{setting} = \"?\"")) else { return Vec::new() };
+    let asked = |settings| Training { train: train.into(), device: Compute::Cpu, cases: Vec::new(), settings };
+    match settings(train, &[change]).and_then(|settings| asked(settings).check()) {
         Err(Error::Setting(message)) => choices_in(&message),
         _ => Vec::new(),
     }
@@ -224,7 +221,8 @@ impl Training {
     pub fn told(&self, cases: &Cases) -> Result<Option<String>, Error> {
         match cases {
             Cases::Labelled(cases) => Ok(Some(supervised::told(cases, &typed(self)?))),
-            _ => Ok(None),
+            Cases::Scans(scans) => Ok(Some(fewshot::told(scans, &typed(self)?))),
+            Cases::Marked(_) => Ok(None),
         }
     }
 

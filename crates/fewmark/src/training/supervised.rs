@@ -62,13 +62,14 @@ fn of_files(error: fewmark_learn::Error, files: &[CaseFiles]) -> fewmark_learn::
 
 /// How many cases there are, in how many of them each label occurs, and how many are held out.
 pub(super) fn told(cases: &[Case], config: &SupervisedConfig) -> String {
+    let present: Vec<Vec<u16>> = cases.iter().map(|case| case.labels.present()).collect();
     let labels = config.labels.iter().map(|code| {
-        let having = cases.iter().filter(|case| case.labels.present().contains(code)).count();
+        let having = present.iter().filter(|codes| codes.contains(code)).count();
         format!("{code} (in {having})")
     });
     let labels = labels.collect::<Vec<_>>().join(", ");
     let held = match supervised::held_out(cases.len(), config).len() {
-        0 if config.validation > 0.0 => {
+        0 if cases.len() < config.validation_from && config.validation > 0.0 => {
             format!("none is held out of fewer than validation_from = {}", config.validation_from)
         }
         0 => "none is held out".to_owned(),
