@@ -196,6 +196,18 @@ pub(super) fn probabilities<const R: usize, N: Segmenter<R>>(
     device: &Device,
     progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
 ) -> Result<Vec<f32>, Error> {
+    let (axes, least) = (config.axes(), config.network.smallest_size());
+    if image.size[..axes].iter().any(|&n| n < least) {
+        // What is too small for the network is continued, and what it says of that is left out.
+        let padded = image.padded(axes, least);
+        let p = probabilities::<R, N>(network, &padded, classes, config, device, progress)?;
+        let mut kept = Vec::with_capacity(classes * image.voxels());
+        for p in p.chunks_exact(padded.voxels()) {
+            rows(padded.size, image.size, [0; 3])
+                .for_each(|(at, _)| kept.extend_from_slice(&p[at..at + image.size[0]]));
+        }
+        return Ok(kept);
+    }
     let [width, height, depth] = image.size;
     if R == 5 || depth == 1 {
         return in_windows::<R, N>(network, image, classes, config, device, progress);
@@ -213,31 +225,7 @@ pub(super) fn probabilities<const R: usize, N: Segmenter<R>>(
     Ok(all)
 }
 
-/// In windows; an image that is too small for the network is continued first.
 fn in_windows<const R: usize, N: Segmenter<R>>(
-    network: &N,
-    image: &Prepared,
-    classes: usize,
-    config: &SupervisedConfig,
-    device: &Device,
-    progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
-) -> Result<Vec<f32>, Error> {
-    let least = config.network.smallest_size();
-    if image.size[..config.axes()].iter().all(|&n| n >= least) {
-        return windowed::<R, N>(network, image, classes, config, device, progress);
-    }
-    let padded = image.padded(config.axes(), least);
-    let p = windowed::<R, N>(network, &padded, classes, config, device, progress)?;
-    let of_class = |p: &[f32]| {
-        rows(padded.size, image.size, [0; 3])
-            .flat_map(|(at, _)| &p[at..at + image.size[0]])
-            .copied()
-            .collect::<Vec<_>>()
-    };
-    Ok(p.chunks_exact(padded.voxels()).flat_map(of_class).collect())
-}
-
-fn windowed<const R: usize, N: Segmenter<R>>(
     network: &N,
     image: &Prepared,
     classes: usize,
