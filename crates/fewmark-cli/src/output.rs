@@ -57,6 +57,11 @@ pub(crate) fn expect_output_folder(path: &Path) -> Result<(), Failure> {
     }
 }
 
+/// Makes a folder for results, unless it is there.
+pub(crate) fn make_output_folder(path: &Path) -> Result<(), Failure> {
+    Ok(std::fs::create_dir_all(path).map_err(|source| Error::Io { action: "create", path: path.to_owned(), source })?)
+}
+
 /// Reads a text file.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     Ok(std::fs::read_to_string(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })?)

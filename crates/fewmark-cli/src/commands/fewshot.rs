@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use fewmark::image::{Error, expect_apart, read_image, same_file, write_labels};
+use fewmark::image::{expect_apart, read_image, same_file, write_labels};
 use fewmark::learn::dataset;
 use fewmark::learn::report::{Page, Png, Section};
 use fewmark::{Image, LabelMap, Marks, Method, Step, VoxelMarks, fewshot, overlay};
@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::support::{encoder_of, expect_fitting, inputs, labelled, of};
 use crate::args::{Common, Fewshot, SupportArgs};
 use crate::failure::Failure;
-use crate::output::{expect_output_folder, note, print, print_json, table};
+use crate::output::{expect_output_folder, make_output_folder, note, print, print_json, table};
 use crate::progress::ProgressLine;
 
 /// What was found in a scan.
@@ -120,8 +120,7 @@ fn segment(
     let found = method.segment(&image, &Marks::default(), progress)?.labels;
     let seconds = begun.elapsed().as_secs_f64();
     // Only now: a scan that cannot be segmented leaves no empty folder.
-    let unmade = |source| Error::Io { action: "create", path: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(unmade)?;
+    make_output_folder(folder)?;
     let labels = labels_of(case, folder);
     write_labels(&labels, &found)?;
     let picture = Png::of(&overlay::render(&image, &found, &VoxelMarks::default())?)?;

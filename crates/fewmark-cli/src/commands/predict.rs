@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use fewmark::image::{Error, Format, expect_apart, read_image, write_image, write_labels};
+use fewmark::image::{Format, expect_apart, read_image, write_image, write_labels};
 use fewmark::learn::dataset::{self, Companion};
 use fewmark::learn::model::file_of;
 use fewmark::{Marks, Method, Step, learned, overlay};
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::args::{Common, Predict};
 use crate::failure::Failure;
-use crate::output::{expect_output_folder, print, print_json, table};
+use crate::output::{expect_output_folder, make_output_folder, print, print_json, table};
 use crate::progress::ProgressLine;
 
 #[derive(Serialize)]
@@ -69,8 +69,7 @@ fn predict(
     let result = method.segment(&image, &marks, progress)?;
     let seconds = begun.elapsed().as_secs_f64();
     // Only now: an image that cannot be segmented leaves no empty folder.
-    let unmade = |source| Error::Io { action: "create", path: folder.clone(), source };
-    std::fs::create_dir_all(folder).map_err(unmade)?;
+    make_output_folder(folder)?;
     let mask = case.mask(folder);
     write_labels(&mask, &result.labels)?;
     if arguments.overlays {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fewmark::classical::superpixels::{FelzenszwalbParams, SlicParams};
-use fewmark::image::{Error, expect_apart, read_image, read_labels, write_labels};
+use fewmark::image::{expect_apart, read_image, read_labels, write_labels};
 use fewmark::learn::dataset;
 use fewmark::superpixels::{Partition, SuperpixelParams, superpixels};
 use fewmark::{LabelMap, Step};
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::args::{Common, Superpixels};
 use crate::failure::Failure;
-use crate::output::{print, print_json, table};
+use crate::output::{make_output_folder, print, print_json, table};
 use crate::progress::ProgressLine;
 
 #[derive(Serialize)]
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Superpixels, common: &Common) -> Result<(), Failur
     // The settings are in the name, so that other settings make other files.
     let labels_of = |case: &str| folder.join(format!("{case}-{}.nii.gz", params.name()));
     expect_apart(images.keys().map(|case| labels_of(case)), images.values())?;
-    std::fs::create_dir_all(folder).map_err(|source| Error::Io { action: "create", path: folder.clone(), source })?;
+    make_output_folder(folder)?;
     let line = ProgressLine::new(common);
     let mut rows = Vec::new();
     for (done, (case, image)) in images.iter().enumerate() {

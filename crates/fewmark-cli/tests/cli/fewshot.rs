@@ -113,9 +113,8 @@ fn scans_that_are_stored_along_other_axes_are_answered_alike() {
 }
 
 #[test]
-fn what_is_found_is_told_apart_from_what_is_not() {
+fn how_scans_are_compared_can_be_set_and_the_report_says_what_was_shown() {
     let lab = lab();
-    // Lines are left out where `inference` says so; another setting is none of these.
     let calls = [("outlined", vec![]), ("plain", vec!["--set", "inference.smoothing=0"])];
     for (folder, more) in &calls {
         let call = ["fewshot", "--query", "1.nii.gz", "-o", folder];

@@ -22,24 +22,16 @@ const KINDS: [(&[&str], &str); 2] = [(&["encoder"], "name"), (&["episodes", "sup
 /// The settings with the encoder and the algorithm that changes choose, and these with their own defaults.
 pub(super) fn with_kinds_of(mut settings: toml::Table, changes: &[toml::Table]) -> Result<toml::Table, Error> {
     for (path, key) in KINDS {
-        let table = |change: &toml::Table| {
-            let within = |table: &toml::Value, name: &&str| table.get(name).cloned();
-            path.iter().try_fold(toml::Value::Table(change.clone()), |table, name| within(&table, name))
+        let (first, rest) = (path[0], &path[1..]);
+        let kind = |table: &toml::Table| {
+            rest.iter().try_fold(table.get(first)?, |value, name| value.get(name))?.get(key).cloned()
         };
-        let kind = |change: &toml::Table| table(change)?.get(key).cloned();
-        let Some(chosen) =
-            changes.iter().filter_map(kind).next_back().filter(|it| kind(&settings).as_ref() != Some(it))
-        else {
-            continue;
-        };
-        let nested = toml::Value::Table(toml::Table::from_iter([(key.to_owned(), chosen)]));
-        let (outer, last) = path.split_at(path.len() - 1);
-        let mut at = &mut settings;
-        for name in outer {
-            at = at.get_mut(*name).and_then(toml::Value::as_table_mut).expect("a table of the settings");
+        let Some(chosen) = changes.iter().filter_map(kind).next_back() else { continue };
+        if kind(&settings).as_ref() != Some(&chosen) {
+            let table = rest.iter().fold(&mut settings[first], |value, name| &mut value[*name]);
+            *table = toml::Table::from_iter([(key.to_owned(), chosen)]).into();
+            settings = super::table(&registry::typed::<FewShotConfig>(&settings).map_err(Error::Setting)?);
         }
-        at.insert(last[0].to_owned(), nested);
-        settings = super::table(&registry::typed::<FewShotConfig>(&settings).map_err(Error::Setting)?);
     }
     Ok(settings)
 }
