@@ -147,8 +147,10 @@ fn convolve(f: &[f32], grid: &Grid, axis: usize, kernel: &[f32]) -> Vec<f32> {
         if axis == 0 {
             // The row with its continuation on both sides, so that a shift of the row is a slice of it.
             line.clear();
-            let around = -(radius as isize)..(nx + radius) as isize;
-            line.extend(around.map(|x| f[start + reflect(x, n)]));
+            let reflected = |x: isize| f[start + reflect(x, n)];
+            line.extend((-(radius as isize)..0).map(reflected));
+            line.extend_from_slice(&f[start..start + nx]);
+            line.extend((nx as isize..(nx + radius) as isize).map(reflected));
             add_shifts(row, kernel, |k| {
                 let from = (radius as isize + k) as usize;
                 &line[from..from + nx]

@@ -1,6 +1,7 @@
 //! The head of ALPNet: classes by the similarity of features to prototypes, without parameters.
 
-use burn::tensor::{Int, Tensor, TensorData, activation};
+use burn::tensor::{Int, Tensor, TensorData};
+use fewmark_conv::ops::softmax;
 use serde::{Deserialize, Serialize};
 
 /// Where the prototypes of a class come from.
@@ -134,13 +135,18 @@ impl PrototypeHead {
         if mode == Prototypes::GridPlus { Tensor::cat(vec![cells, whole()], 0) } else { cells }
     }
 
-    /// The score of a class with these prototypes, `[count, channels]`, at each of the features `[channels, places]`: `[1, places]`.
-    pub fn score(&self, prototypes: Tensor<2>, features: Tensor<2>) -> Tensor<2> {
-        let similarity = unit(prototypes, 1).matmul(unit(features, 0)).mul_scalar(self.scale);
-        if similarity.dims()[0] == 1 {
-            return similarity;
-        }
-        (activation::softmax(similarity.clone(), 0) * similarity).sum_dim(0)
+    /// The scores of classes with these prototypes, `[count, channels]` each, at each of the features `[channels, places]`: `[1, places]` each.
+    pub fn scores<const N: usize>(&self, prototypes: [Tensor<2>; N], features: Tensor<2>) -> [Tensor<2>; N] {
+        let features = unit(features, 0);
+        prototypes.map(|prototypes| {
+            let similarity = unit(prototypes, 1).mul_scalar(self.scale).matmul(features.clone());
+            let [count, places] = similarity.dims();
+            if count == 1 {
+                return similarity;
+            }
+            let weights = softmax(similarity.clone().reshape([1, count, places]), 1).reshape([count, places]);
+            (weights * similarity).sum_dim(0)
+        })
     }
 }
 

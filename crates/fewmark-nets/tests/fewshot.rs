@@ -86,7 +86,8 @@ fn windows_within_a_mask_give_prototypes() {
 
     let score = |object| {
         let prototypes = head.prototypes(features.clone(), &mask, object, 4);
-        samples(head.score(prototypes, features.clone().reshape([4, 1024])))
+        let [score] = head.scores([prototypes], features.clone().reshape([4, 1024]));
+        samples(score)
     };
     let (background, object) = (score(false), score(true));
     for (i, share) in mask.share.iter().enumerate() {
@@ -106,7 +107,7 @@ fn a_mask_smaller_than_a_window_gives_its_mean() {
     let leaf = Tensor::<3>::from_data(features.clone().into_data(), &learn).require_grad();
     let nothing = head.prototypes(leaf.clone(), &mask, true, 4);
     assert_eq!(nothing.dims(), [1, 4]);
-    let score = head.score(nothing, leaf.clone().reshape([4, 1024]));
+    let [score] = head.scores([nothing], leaf.clone().reshape([4, 1024]));
     assert!(samples(score.clone().inner()).iter().all(|&s| s == 0.0));
     let gradient = leaf.grad(&score.sum().backward()).unwrap();
     assert!(samples(gradient).iter().all(|g| g.is_finite()));
@@ -124,10 +125,10 @@ fn scores_do_not_depend_on_the_scale_and_lie_between_the_similarities() {
     let features = Tensor::<2>::random([6, 50], Distribution::Normal(0.0, 1.0), &device);
     let prototypes = Tensor::<2>::random([5, 6], Distribution::Normal(0.0, 1.0), &device);
     let head = PrototypeHead::default();
-    let all = samples(head.score(prototypes.clone(), features.clone()));
-    let scaled = samples(head.score(prototypes.clone().mul_scalar(3.0), features.clone().mul_scalar(0.2)));
-    let each: Vec<Vec<f32>> =
-        (0..5).map(|k| samples(head.score(prototypes.clone().narrow(0, k, 1), features.clone()))).collect();
+    let [all] = head.scores([prototypes.clone()], features.clone()).map(samples);
+    let [scaled] = head.scores([prototypes.clone().mul_scalar(3.0)], features.clone().mul_scalar(0.2)).map(samples);
+    let each: [Tensor<2>; 5] = std::array::from_fn(|k| prototypes.clone().narrow(0, k, 1));
+    let each: Vec<Vec<f32>> = head.scores(each, features).map(samples).into();
     for (i, score) in all.iter().enumerate() {
         assert!((score - scaled[i]).abs() < 1e-4);
         let of = each.iter().map(|scores| scores[i]);

@@ -120,12 +120,20 @@ pub(super) fn descriptor(features: &[f32], [rows, columns]: [usize; 2], body: &B
     let count = rows * columns;
     let mut sums = vec![0.0; features.len() / count * CELLS * CELLS];
     let mut counts = [0.0_f32; CELLS * CELLS];
-    for place in 0..count {
-        let Some(cell) = body.cell(place / columns, place % columns, CELLS) else { continue };
-        let feature = || features.iter().skip(place).step_by(count);
-        let length = feature().map(|x| x * x).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
-        counts[cell] += 1.0;
-        sums.iter_mut().skip(cell).step_by(CELLS * CELLS).zip(feature()).for_each(|(sum, x)| *sum += x / length);
+    let cells: Vec<Option<usize>> = (0..count).map(|i| body.cell(i / columns, i % columns, CELLS)).collect();
+    cells.iter().flatten().for_each(|&cell| counts[cell] += 1.0);
+    // Channel by channel, as they lie in memory.
+    let mut lengths = vec![0.0_f32; count];
+    for plane in features.chunks_exact(count) {
+        lengths.iter_mut().zip(plane).for_each(|(sum, x)| *sum += x * x);
+    }
+    lengths.iter_mut().for_each(|sum| *sum = sum.sqrt().max(f32::MIN_POSITIVE));
+    for (sums, plane) in sums.chunks_exact_mut(CELLS * CELLS).zip(features.chunks_exact(count)) {
+        for ((x, length), cell) in plane.iter().zip(&lengths).zip(&cells) {
+            if let Some(cell) = *cell {
+                sums[cell] += x / length;
+            }
+        }
     }
     sums.iter_mut().zip(counts.iter().cycle()).for_each(|(sum, count)| *sum /= count.max(1.0));
     sums

@@ -1,6 +1,7 @@
 //! Slices of any size on the square grid of an encoder, and back.
 
-/// How a slice lies in the square that an encoder sees: scaled by its longer side, in the middle.
+/// How a slice lies in the square that an encoder sees: scaled by its longer side, in the middle. Sides are lengths, not numbers of pixels, so
+/// that nothing is squeezed whose pixels are higher than wide, as in slices across those that a scanner took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// Rows and columns of the slice
@@ -14,10 +15,10 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The frame of slices of `size` rows and columns in a square with sides of `side` pixels.
-    pub fn new(size: [usize; 2], side: usize) -> Self {
-        let longest = size[0].max(size[1]);
-        let scaled = size.map(|n| ((n * side) as f64 / longest as f64).round().max(1.0) as usize);
+    /// The frame of slices of `size` rows and columns in a square with sides of `side` pixels. `height` is that of their pixels by their width.
+    pub fn new(size: [usize; 2], height: f64, side: usize) -> Self {
+        let [rows, columns] = [size[0] as f64 * height, size[1] as f64];
+        let scaled = [rows, columns].map(|n| (n * side as f64 / rows.max(columns)).round().max(1.0) as usize);
         Self { slice: size, side, scaled, before: scaled.map(|n| (side - n) / 2) }
     }
 
@@ -110,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_slice_lies_in_the_middle_and_comes_back() {
-        let frame = Frame::new([3, 6], 12);
+        let frame = Frame::new([3, 6], 1.0, 12);
         let slice: Vec<f32> = (0..18).map(|i| (i / 6) as f32).collect();
         let square = frame.put(&slice, -1.0);
         let outside = square.iter().filter(|&&s| s == -1.0).count();
@@ -119,7 +120,18 @@ mod tests {
         // Means of what was interpolated: the ends of a ramp lose a quarter of their distance to the middle at most.
         let back = frame.take(&square);
         assert!(back.iter().zip(&slice).all(|(b, s)| (b - s).abs() < 0.26), "{back:?}");
-        let same = Frame::new([5, 5], 5);
+        let same = Frame::new([5, 5], 1.0, 5);
         assert_eq!(same.take(&same.put(&slice[..].repeat(2)[..25], 0.0)), slice.repeat(2)[..25]);
+    }
+
+    #[test]
+    fn pixels_that_are_higher_than_wide_are_not_squeezed() {
+        // 3 rows of 4 mm are as long as 12 columns of 1 mm.
+        let frame = Frame::new([3, 12], 4.0, 12);
+        let square = frame.put(&[1.0; 36], -1.0);
+        assert_eq!(square, [1.0; 144]);
+        assert_eq!(frame.take(&square), [1.0; 36]);
+        let tall = Frame::new([4, 4], 2.0, 8).put(&[1.0; 16], -1.0);
+        assert!(tall.chunks_exact(8).all(|row| row == [-1.0, -1.0, 1.0, 1.0, 1.0, 1.0, -1.0, -1.0]), "{tall:?}");
     }
 }

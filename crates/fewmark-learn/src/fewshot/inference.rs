@@ -323,13 +323,13 @@ impl Predictor {
         let on_features = |picture: &[f32]| resize(picture, [side; 2], size);
         let places =
             (0..scan.depth()).filter_map(|z| Some((z, support.reached(code, alignment.place(z), config.shift)?)));
-        let aligned: Vec<Aligned> = places
-            .map(|(z, at)| Aligned {
-                at,
-                odds: self.odds_by(support, code, at, scan, z),
-                picture: on_features(scan.picture(z)),
-            })
-            .collect();
+        let places: Vec<(usize, f64)> = places.collect();
+        let aligned = places.par_iter().map(|&(z, at)| Aligned {
+            at,
+            odds: self.odds_by(support, code, at, scan, z),
+            picture: on_features(scan.picture(z)),
+        });
+        let aligned: Vec<Aligned> = aligned.collect();
         let nearest = |at: f64| Some(support.nearest_slices(code, support.reached(code, at, 0.0)?)[0]);
         let queries: Vec<Query> = aligned
             .iter()
@@ -360,7 +360,8 @@ impl Predictor {
         code: u16,
         placed: &[(usize, f64)],
     ) -> Result<(f64, Vec<Evidence>), Error> {
-        let odds: Vec<Vec<f32>> = placed.iter().map(|&(z, at)| self.odds_by(support, code, at, scan, z)).collect();
+        let odds = placed.par_iter().map(|&(z, at)| self.odds_by(support, code, at, scan, z));
+        let odds: Vec<Vec<f32>> = odds.collect();
         let (agreement, places) = if self.config().inference.is_by_place() {
             let slices = placed.iter().map(|&(z, at)| (at, scan.picture(z))).collect();
             self.places(&View { size: scan.size(), body: scan.body(), slices }, support, code, &odds)?

@@ -37,8 +37,8 @@ pub(super) fn episode(support: Tensor<3>, query: Tensor<3>, episode: &Episode, c
 fn scores(head: &PrototypeHead, support: Tensor<3>, mask: &FeatureMask, query: Tensor<3>, window: usize) -> Tensor<2> {
     let [channels, rows, columns] = query.dims();
     let query = query.reshape([channels, rows * columns]);
-    let score = |object| head.score(head.prototypes(support.clone(), mask, object, window), query.clone());
-    Tensor::cat(vec![score(false), score(true)], 0)
+    let prototypes = [false, true].map(|object| head.prototypes(support.clone(), mask, object, window));
+    Tensor::cat(head.scores(prototypes, query).into(), 0)
 }
 
 /// The cross-entropy of scores, enlarged to the square of the mask: the mean over pixels, those of the background weighted.

@@ -12,9 +12,9 @@ use crate::Error;
 /// Standard deviation of the Gaussian in the edge detector, in sides of the slice.
 const SMOOTH: f64 = 1.0 / 256.0;
 
-/// The edge weights `g` of a slice with samples from 0 to 1 on a grid of unit spacing whose longer side has `side` pixels.
+/// The edge weights `g` of a slice with samples from 0 to 1 whose longer side is `side` widths of a pixel long, as the spacing of the grid is.
 pub(super) fn edges(slice: &[f32], grid: &Grid, side: f64, config: &InferenceConfig) -> Result<Vec<f32>, Error> {
-    // Gradients are in samples per pixel, the setting is in samples per side.
+    // Gradients are in samples per pixel, along columns too, the setting is in samples per side.
     let detector = EdgeDetector { iota: config.edges * side * side, sigma: SMOOTH * side };
     Ok(detector.apply(slice, grid)?)
 }

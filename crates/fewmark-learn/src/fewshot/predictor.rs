@@ -17,7 +17,7 @@ use super::deformation::picture;
 use super::frame::{Frame, resize};
 use super::outline;
 use super::place::Body;
-use super::scan::{Slices, samples_in_unit, share};
+use super::scan::{Slices, relative_height, samples_in_unit, share};
 use crate::model::{self, Header, Model, Summary};
 use crate::{Error, weights};
 
@@ -334,13 +334,14 @@ impl Predictor {
         let features = scan.features[z].clone();
         let [channels, rows, columns] = features.dims();
         let features = features.reshape([channels, rows * columns]);
-        let [background, object] = prototypes.0.clone().map(|p| self.config.head.score(p, features.clone()));
+        let [background, object] = self.config.head.scores(prototypes.0.clone(), features);
         (object - background).into_data().convert::<f32>().try_to_vec().expect("numbers that were just converted")
     }
 }
 
-/// The pixels of a slice, of unit spacing, and how many its longer side has.
+/// The pixels of a slice, and the length of its longer side; lengths are in widths of a pixel.
 fn pixels(geometry: &Geometry) -> (Grid, f64) {
-    let [width, height, _] = geometry.size();
-    (Grid::unit([width, height, 1]), width.max(height) as f64)
+    let ([width, height, _], down) = (geometry.size(), relative_height(geometry));
+    let grid = Grid { spacing: [1.0, down, 1.0], ..Grid::unit([width, height, 1]) };
+    (grid, (width as f64).max(height as f64 * down))
 }

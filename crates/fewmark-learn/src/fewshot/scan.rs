@@ -1,6 +1,6 @@
 //! Scans as an encoder sees them.
 
-use fewmark_image::{Image, LabelMap, intensity};
+use fewmark_image::{Geometry, Image, LabelMap, intensity};
 
 use super::config::FewShotConfig;
 use super::frame::Frame;
@@ -51,10 +51,16 @@ impl Slices {
 
     fn of(samples: &[f32], image: &Image, side: usize) -> Self {
         let [width, height, _] = image.geometry().size();
-        let frame = Frame::new([height, width], side);
+        let frame = Frame::new([height, width], relative_height(image.geometry()), side);
         let outside = samples.iter().copied().fold(f32::INFINITY, f32::min);
         Self { squares: samples.chunks_exact(width * height).map(|slice| frame.put(slice, outside)).collect(), frame }
     }
+}
+
+/// The height of a scan's pixels by their width.
+pub(super) fn relative_height(geometry: &Geometry) -> f64 {
+    let [across, down, _] = geometry.spacing();
+    down / across
 }
 
 /// The samples of a scan with the percentiles to which they are clipped at 0 and 1.
