@@ -91,6 +91,10 @@ impl std::fmt::Display for Difference {
 
 impl std::fmt::Display for Spread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // One value has no deviation.
+        if self.n == 1 {
+            return write!(f, "{:.4}", self.mean);
+        }
         write!(f, "{:.4} ({:.4})", self.mean, self.sd)
     }
 }

@@ -47,7 +47,8 @@ pub fn tables(rows: &[Row], data: &DataSet) -> String {
     lines.sort_unstable();
     lines.dedup();
     let mut text = scores(rows, &lines, data);
-    text += "\nMinutes are wall time on a machine that did other work beside, pauses included.\n";
+    text += "\nIn brackets is the standard deviation over splits. ASD is in voxels; an object of which nothing was found counts with the diagonal of the image. \
+             Minutes are wall time on a machine that did other work beside, pauses included.\n";
     let pairs = differences(rows, &lines);
     if !pairs.is_empty() {
         let head = ["S", "recipe", "iterations", "network", "against", "splits", "mIoU", "Dice"];

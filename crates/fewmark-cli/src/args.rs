@@ -155,9 +155,10 @@ pub(crate) struct NetworkArgs {
     pub(crate) refine: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DeviceArg {
     /// The processor
+    #[default]
     Cpu,
     /// The graphics card
     Gpu,
@@ -196,9 +197,9 @@ pub(crate) struct Train {
     /// Set a setting; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = fewmark::registry::parse_setting)]
     pub(crate) settings: Vec<toml::Table>,
-    /// Where the network computes
-    #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
-    pub(crate) device: DeviceArg,
+    /// Where the network computes [default: cpu; with --resume where it did before]
+    #[arg(long, value_enum)]
+    pub(crate) device: Option<DeviceArg>,
     /// The run folder: settings, log, checkpoints, model, report
     #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath, required_unless_present_any = ["resume", "show_settings"])]
     pub(crate) output: Option<PathBuf>,

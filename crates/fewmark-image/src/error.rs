@@ -20,6 +20,9 @@ pub enum Error {
     /// A result would take the place of what it is made from.
     #[error("{0:?} would be replaced by what is made from it")]
     Replaces(PathBuf),
+    /// Two results would take each other's place.
+    #[error("two results would be written to {0:?}")]
+    Twice(PathBuf),
     /// The contents of a file are not what its format asks for.
     #[error("{path:?}: {source}")]
     Decode {
@@ -262,7 +265,7 @@ impl Error {
                 ErrorKind::IsADirectory => Some("give a file, not a folder".into()),
                 _ => None,
             },
-            Self::Replaces(_) => Some("give the result another name or folder".into()),
+            Self::Replaces(_) | Self::Twice(_) => Some("give the result another name or folder".into()),
             Self::Empty { .. } => Some("nothing was written to it: copy or export it again".into()),
             Self::UnknownFormat { .. } => {
                 Some(format!("formats that can be read: {}", Format::list(|f| f.extensions())))

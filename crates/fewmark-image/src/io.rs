@@ -153,27 +153,39 @@ pub fn expect_folder(path: impl AsRef<Path>) -> Result<(), Error> {
     if folder.is_dir() { Ok(()) } else { Err(failed(ErrorKind::NotADirectory.into())) }
 }
 
+/// Whether a path is a folder with a DICOM series, which [`read_image`] reads as one image.
+pub fn is_series(path: impl AsRef<Path>) -> bool {
+    path.as_ref().is_dir() && dicom::holds_series(path.as_ref())
+}
+
 /// Whether two paths lead to one file; to a file that is not there only the path itself does.
 pub fn same_file(one: impl AsRef<Path>, other: impl AsRef<Path>) -> bool {
     let place = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     place(one.as_ref()) == place(other.as_ref())
 }
 
-/// Whether files can be written without replacing one of those that they are made from.
+/// Whether files can be written without replacing one of those that they are made from, or each other.
 ///
 /// # Errors
-/// [`Error::Replaces`] for the first one that cannot.
+/// [`Error::Replaces`] or [`Error::Twice`] for the first one that cannot.
 pub fn expect_apart<P: AsRef<Path>, Q: AsRef<Path>>(
     outputs: impl IntoIterator<Item = P>,
     inputs: impl IntoIterator<Item = Q>,
 ) -> Result<(), Error> {
     let places: HashSet<PathBuf> = inputs.into_iter().filter_map(|input| input.as_ref().canonicalize().ok()).collect();
-    // What is not there is not replaced.
-    let replaces = |output: &P| output.as_ref().canonicalize().is_ok_and(|place| places.contains(&place));
-    match outputs.into_iter().find(replaces) {
-        Some(output) => Err(Error::Replaces(output.as_ref().to_owned())),
-        None => Ok(()),
+    let mut written = HashSet::new();
+    for output in outputs {
+        let path = output.as_ref();
+        // What is not there is not replaced.
+        if path.canonicalize().is_ok_and(|place| places.contains(&place)) {
+            return Err(Error::Replaces(path.to_owned()));
+        }
+        let folder = folder_of(path).canonicalize().unwrap_or_else(|_| folder_of(path).to_owned());
+        if !written.insert((folder, path.file_name().map(ToOwned::to_owned))) {
+            return Err(Error::Twice(path.to_owned()));
+        }
     }
+    Ok(())
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::{Dimension, Error, Geometry, Image, LabelMap};
 
 /// In which order the axes of a volume are taken, and which of them backwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Orientation([(usize, bool); 3]);
 
 /// What another order must be better by, as a sum of three cosines, so that a volume halfway between two keeps its own.

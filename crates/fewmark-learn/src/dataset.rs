@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use fewmark_image::{Error as FileError, Format, same_file};
+use fewmark_image::{Error as FileError, Format, is_series, same_file};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -59,7 +59,7 @@ impl Companion {
 /// # Errors
 /// [`Error::Data`] when a file has no partner or two have the same name, [`Error::Image`] when a folder cannot be listed.
 pub fn pair(images: &[PathBuf], with: &[PathBuf], companion: Companion) -> Result<Vec<CaseFiles>, Error> {
-    let images = files(images, image_name)?;
+    let images = files(images, image_case)?;
     let mut companions = files(with, |path| companion.case_name(path))?;
     let what = companion.column();
     // One image and one companion belong together, whatever they are called.
@@ -110,7 +110,7 @@ fn told_apart(cases: Vec<CaseFiles>) -> Result<Vec<CaseFiles>, Error> {
 /// As [`files`].
 pub fn alone(images: &[PathBuf]) -> Result<Vec<CaseFiles>, Error> {
     let case = |(name, image)| CaseFiles { name, image, with: None };
-    Ok(files(images, image_name)?.into_iter().map(case).collect())
+    Ok(files(images, image_case)?.into_iter().map(case).collect())
 }
 
 /// The cases of a list, a CSV or a TOML file with `image` and `marks` or `labels` of each case. Paths are relative to the list.
@@ -137,11 +137,13 @@ pub fn list(path: &Path, companion: Companion) -> Result<Vec<CaseFiles>, Error> 
         if image.is_empty() || with.is_empty() {
             return Err(wrong_list(path, format!("case {} has an empty name of a file", number + 1)));
         }
-        let name = image_name(&folder.join(&image)).unwrap_or_else(|| image.clone());
+        let file = folder.join(&image);
+        let plain = || Some(file.file_name()?.to_str()?.to_owned());
+        let name = image_case(&file).or_else(plain).unwrap_or_else(|| image.clone());
         if cases.iter().any(|case| case.name == name) {
             return Err(wrong_list(path, format!("two cases are called {name:?}")));
         }
-        cases.push(CaseFiles { name, image: folder.join(image), with: Some(folder.join(with)) });
+        cases.push(CaseFiles { name, image: file, with: Some(folder.join(with)) });
     }
     told_apart(cases)
 }
@@ -189,7 +191,7 @@ fn toml_lines(path: &Path, companion: Companion) -> Result<Vec<[String; 2]>, Err
 /// # Errors
 /// As [`files`], and [`Error::Data`] when there is none.
 pub fn images(paths: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, Error> {
-    let found = files(paths, image_name)?;
+    let found = files(paths, image_case)?;
     match paths.first() {
         Some(path) if found.is_empty() => {
             Err(Error::Data { path: path.clone(), problem: "there is no image in it".into(), hint: KINDS })
@@ -198,7 +200,8 @@ pub fn images(paths: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, Error> {
     }
 }
 
-/// The files of some files and folders, by the name that `case_name` gives them; in a folder, files without one are passed over.
+/// The files of some files and folders, by the name that `case_name` gives them; in a folder, files without one are passed over. A folder to which
+/// it gives a name counts as a file.
 ///
 /// # Errors
 /// [`Error::Data`] for two files of one name, or a file without one.
@@ -216,14 +219,17 @@ pub fn files(
         None => Ok(()),
     };
     for path in paths {
-        if !std::fs::metadata(path).map_err(|e| io("read", path, e))?.is_dir() {
-            let name = case_name(path).ok_or_else(|| Error::Data {
-                path: path.clone(),
-                problem: "it is a file of another kind".into(),
-                hint: KINDS,
-            })?;
-            add(name, path.clone())?;
-            continue;
+        let is_folder = std::fs::metadata(path).map_err(|e| io("read", path, e))?.is_dir();
+        match case_name(path) {
+            Some(name) => {
+                add(name, path.clone())?;
+                continue;
+            }
+            None if is_folder => {}
+            None => {
+                let problem = "it is a file of another kind".into();
+                return Err(Error::Data { path: path.clone(), problem, hint: KINDS });
+            }
         }
         let entries = std::fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
         let mut entries: Vec<PathBuf> = entries.map_err(|e| io("list", path, e))?.iter().map(|e| e.path()).collect();
@@ -235,6 +241,14 @@ pub fn files(
         }
     }
     Ok(found)
+}
+
+/// The name of an image: of a file without its ending, or of a folder that holds a DICOM series; `None` for what is neither.
+fn image_case(path: &Path) -> Option<String> {
+    if is_series(path) {
+        return Some(path.canonicalize().ok()?.file_name()?.to_str()?.to_owned());
+    }
+    image_name(path)
 }
 
 /// The name of an image file without the ending of its format; `None` when it has no known one.

@@ -10,7 +10,7 @@
 //!     report.html
 //! ```
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -226,10 +226,10 @@ impl Run {
                 Event::Validation { .. } => None,
             })
             .last();
-        let state = match lock(path) {
-            Err(_) => "running",
-            Ok(_) if path.join(MODEL).exists() => "finished",
-            Ok(_) => "stopped",
+        let state = match path.join(MODEL).exists() {
+            _ if is_locked(path) => "running",
+            true => "finished",
+            false => "stopped",
         };
         Ok(RunState { path: path.to_owned(), state, method, step })
     }
@@ -244,6 +244,12 @@ fn config(path: &Path) -> Result<toml::Table, Error> {
     let text = fs::read_to_string(&file).map_err(|e| io("read", &file, e))?;
     toml::from_str(&text)
         .map_err(|e| wrong(format!("{CONFIG}: {}", e.message()), "mend the file, or train again in another folder"))
+}
+
+/// Whether a program trains there. Whoever looks needs not be allowed to write, and is in nobody's way who looks too.
+fn is_locked(path: &Path) -> bool {
+    let lock = File::open(path.join(LOCK)).map(|file| file.try_lock_shared());
+    matches!(lock, Ok(Err(TryLockError::WouldBlock)))
 }
 
 fn lock(path: &Path) -> Result<File, Error> {

@@ -13,12 +13,14 @@ use serde::Serialize;
 
 use crate::args::{Common, Evaluate};
 use crate::failure::Failure;
-use crate::output::{print, print_json, table};
+use crate::output::{note, print, print_json, table};
 use crate::progress::ProgressLine;
 
 #[derive(Serialize)]
 struct Evaluation {
     cases: BTreeMap<String, CaseScores>,
+    /// Truths that are not scored
+    without_segmentation: Vec<String>,
     summary: Summary,
 }
 
@@ -42,7 +44,7 @@ pub(crate) fn run(arguments: &Evaluate, common: &Common) -> Result<(), Failure> 
     if let Some(path) = &arguments.csv {
         expect_folder(path)?;
     }
-    let cases = cases(&arguments.predictions, &arguments.truths)?;
+    let (cases, without_segmentation) = cases(&arguments.predictions, &arguments.truths)?;
     expect_apart(&arguments.csv, cases.iter().flat_map(|case| [&case.prediction, &case.truth]))?;
     let mut scores = BTreeMap::new();
     let line = ProgressLine::new(common);
@@ -52,11 +54,14 @@ pub(crate) fn run(arguments: &Evaluate, common: &Common) -> Result<(), Failure> 
     }
     drop(line);
     let list: Vec<CaseScores> = scores.values().cloned().collect();
-    let evaluation = Evaluation { summary: Summary::of(&list, empty), cases: scores };
+    if !without_segmentation.is_empty() {
+        note(common, format!("left out, as there is no segmentation of it: {}", without_segmentation.join(", ")));
+    }
+    let evaluation = Evaluation { summary: Summary::of(&list, empty), cases: scores, without_segmentation };
     if let Some(path) = &arguments.csv {
         write_atomically(path, csv(&evaluation.cases).as_bytes())?;
     }
-    if common.json { print_json(&evaluation) } else { print(text(&evaluation, arguments.tolerance)) }
+    if common.json { print_json(&evaluation) } else { print(text(&evaluation, arguments.tolerance, empty)) }
 }
 
 fn empty_distance(text: &str) -> Result<EmptyDistance, Failure> {
@@ -68,23 +73,24 @@ fn empty_distance(text: &str) -> Result<EmptyDistance, Failure> {
     }
 }
 
-/// The pairs to score: two files, or the files of two folders that have the same names up to their endings.
-fn cases(predictions: &Path, truths: &Path) -> Result<Vec<Case>, Failure> {
+/// The pairs to score: two files, or the files of two folders that have the same names up to their endings; and the names of truths without a
+/// partner.
+fn cases(predictions: &Path, truths: &Path) -> Result<(Vec<Case>, Vec<String>), Failure> {
     match (is_folder(predictions)?, is_folder(truths)?) {
         (false, false) => {
             let name = image_name(predictions).unwrap_or_else(|| predictions.display().to_string());
-            Ok(vec![Case { name, prediction: predictions.into(), truth: truths.into() }])
+            Ok((vec![Case { name, prediction: predictions.into(), truth: truths.into() }], Vec::new()))
         }
         (true, true) => {
             let files = |folder: &Path| dataset::files(&[folder.to_owned()], image_name);
             let (mut predicted, truths_by_name) = (files(predictions)?, files(truths)?);
-            let matched: Vec<Case> = truths_by_name
-                .iter()
-                .filter_map(|(name, truth)| {
-                    let prediction = predicted.remove(name)?;
-                    Some(Case { name: name.clone(), prediction, truth: truth.clone() })
-                })
-                .collect();
+            let (mut matched, mut without_segmentation) = (Vec::new(), Vec::new());
+            for (name, truth) in truths_by_name {
+                match predicted.remove(&name) {
+                    Some(prediction) => matched.push(Case { name, prediction, truth }),
+                    None => without_segmentation.push(name),
+                }
+            }
             let without_truth: Vec<String> = predicted.into_keys().collect();
             if !without_truth.is_empty() {
                 return Err(Failure::work(format!("no truth in {truths:?} for {}", without_truth.join(", ")))
@@ -94,7 +100,7 @@ fn cases(predictions: &Path, truths: &Path) -> Result<Vec<Case>, Failure> {
                 return Err(Failure::work(format!("no segmentation found in {predictions:?}"))
                     .hint("give folders with files such as case.nii.gz, of the same names in both"));
             }
-            Ok(matched)
+            Ok((matched, without_segmentation))
         }
         (true, false) => Err(folder_and_file(predictions, truths)),
         (false, true) => Err(folder_and_file(truths, predictions)),
@@ -185,7 +191,7 @@ const SHOWN: [(Metric, &str); 5] = [
     (Metric::SurfaceDice, "surface Dice"),
 ];
 
-fn text(evaluation: &Evaluation, tolerance: f64) -> String {
+fn text(evaluation: &Evaluation, tolerance: f64, empty: EmptyDistance) -> String {
     let header: Vec<&str> = ["case", "label"].into_iter().chain(SHOWN.map(|(_, name)| name)).collect();
     let cell = |scores: &Scores, metric| match scores.get(metric) {
         Some(Score::Finite(value)) => format!("{value:.4}"),
@@ -210,9 +216,18 @@ fn text(evaluation: &Evaluation, tolerance: f64) -> String {
         rows.push(mean("all".into(), &summary.foreground));
     }
     let accuracy = mean_cell(&summary.accuracy);
+    let left_out = match empty {
+        EmptyDistance::Skip => "[n inf, n undef] counts what a mean leaves out",
+        EmptyDistance::ImageDiagonal => {
+            "of [n inf, n undef] infinite distances count as the image's diagonal, undefined scores are left out"
+        }
+        EmptyDistance::Millimetres(_) => {
+            "of [n inf, n undef] infinite distances count as --empty-distance, undefined scores are left out"
+        }
+    };
     format!(
         "{}\n\n{} case(s), accuracy {accuracy}, surface Dice at {tolerance} mm. HD95 is the larger directed percentile; \
-         sd is over cases; [n inf, n undef] counts what a mean leaves out.",
+         sd is over cases; {left_out}.",
         table(&header, &rows),
         evaluation.cases.len()
     )

@@ -1,5 +1,6 @@
 //! `fewmark methods`: what is in the registry, and the parameters of a method.
 
+use fewmark::parameters::help;
 use fewmark::registry::{self, METHODS};
 use serde_json::json;
 
@@ -28,8 +29,10 @@ pub(crate) fn run(arguments: &Methods, common: &Common) -> Result<(), Failure> {
                 return print_json(&defaults);
             }
             print(format!("{}: {}\n", entry.name, entry.summary))?;
-            let rows: Vec<_> = defaults.iter().map(|(key, value)| vec![key.clone(), value.to_string()]).collect();
-            print(table(&["parameter", "default"], &rows))?;
+            let meaning = |key| help(key).map_or("", |help| help.sentence).to_owned();
+            let rows: Vec<_> =
+                defaults.iter().map(|(key, value)| vec![key.clone(), value.to_string(), meaning(key)]).collect();
+            print(table(&["parameter", "default", "meaning"], &rows))?;
             print("\nChange one with --set KEY=VALUE, or several in a TOML file with --config FILE.")
         }
     }

@@ -30,7 +30,8 @@ pub(crate) fn run(arguments: &Predict, common: &Common) -> Result<(), Failure> {
     let method = learned::load(&arguments.model, arguments.network.device.into(), arguments.network.refine)?;
     let cases = cases(arguments, method.needs_marks())?;
     let model = file_of(&arguments.model);
-    let written = cases.iter().flat_map(|case| [case.mask(&arguments.output), case.overlay(&arguments.output)]);
+    let overlay = |case: &Case| arguments.overlays.then(|| case.overlay(&arguments.output));
+    let written = cases.iter().flat_map(|case| [Some(case.mask(&arguments.output)), overlay(case)]).flatten();
     expect_apart(written, cases.iter().flat_map(|case| case.marks.iter().chain([&case.image])).chain([&model]))?;
     expect_output_folder(&arguments.output)?;
     let line = ProgressLine::new(common);
@@ -111,6 +112,9 @@ fn cases(arguments: &Predict, marks: bool) -> Result<Vec<Case>, Failure> {
         return Err(
             Failure::call("this model needs clicks").hint("add --marks FOLDER, with a JSON file for each image")
         );
+    }
+    if !marks && !arguments.marks.is_empty() {
+        return Err(Failure::call("this model takes no clicks").hint("leave out --marks"));
     }
     if marks {
         let cases = dataset::pair(&arguments.images, &arguments.marks, Companion::Marks)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use fewmark::fewshot::{carry, encoder, known, with_inference};
-use fewmark::image::{LabelMap, expect_apart, expect_folder, read_image, read_labels};
+use fewmark::image::{LabelMap, expect_apart, expect_folder, read_image, read_labels, same_file};
 use fewmark::learn::dataset;
 use fewmark::learn::fewshot::{Known, Predictor, Support};
 use fewmark::learn::model::{Summary, file_of};
@@ -58,6 +58,10 @@ pub(super) fn labelled(arguments: &SupportArgs) -> Result<Vec<(Image, LabelMap)>
             map.labels_mut().iter_mut().filter(|label| !arguments.codes.contains(label)).for_each(|label| *label = 0);
         }
         let count = map.present().len();
+        if count == 0 && !arguments.codes.is_empty() {
+            return Err(Failure::call(format!("{path:?} has none of the labels {:?}", arguments.codes))
+                .hint("leave out that scan, or name other labels with --labels"));
+        }
         if count > MOST_LABELS {
             let problem = format!("{path:?} has {count} different labels, at most {MOST_LABELS} are looked for");
             return Err(Failure::work(problem).hint("give the label map, not the image; or name labels with --labels"));
@@ -82,7 +86,9 @@ pub(super) fn inputs(arguments: &SupportArgs) -> Result<Vec<PathBuf>, Failure> {
 
 /// The scans without labels, by their names.
 fn unlabelled(arguments: &SupportArgs) -> Result<BTreeMap<String, PathBuf>, Failure> {
-    Ok(dataset::images(&arguments.unlabelled)?)
+    let mut scans = dataset::images(&arguments.unlabelled)?;
+    scans.retain(|_, scan| !arguments.supports.iter().any(|support| same_file(support, &*scan)));
+    Ok(scans)
 }
 
 /// The encoder of a call.

@@ -21,7 +21,12 @@ pub(crate) fn run(arguments: &Train, common: &Common) -> Result<(), Failure> {
     let (mut training, run) = match &arguments.resume {
         Some(folder) => {
             let (run, table) = Run::resume(folder)?;
-            (Training::from_table(table)?, Some(run))
+            let training = Training::from_table(table)?;
+            let training = match arguments.device {
+                Some(device) => training.on(device.into())?,
+                None => training,
+            };
+            (training, Some(run))
         }
         None => (new_training(arguments)?, None),
     };
@@ -107,7 +112,7 @@ fn new_training(arguments: &Train) -> Result<Training, Failure> {
         None if with.is_empty() => dataset::alone(&arguments.images)?,
         None => dataset::pair(&arguments.images, with, companion)?,
     };
-    Ok(Training::new(what, cases, &changes(arguments)?, arguments.device.into())?)
+    Ok(Training::new(what, cases, &changes(arguments)?, arguments.device.unwrap_or_default().into())?)
 }
 
 /// A flag that Ctrl-C and the system's request to end set; a second Ctrl-C ends the program at once.

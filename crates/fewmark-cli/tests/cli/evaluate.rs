@@ -66,6 +66,8 @@ fn folders_are_matched_by_name_and_summed_up() {
     let told = lab.json(&["evaluate", "predicted", "true", "--overlap-only", "--json"]);
     assert_eq!(told["cases"].as_object().unwrap().keys().collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(told["summary"]["labels"][0]["metrics"]["dice"]["mean"], 0.875);
+    assert_eq!(told["without_segmentation"], serde_json::json!(["unpredicted"]));
+    assert!(lab.run(&["evaluate", "predicted", "true"]).stderr.contains("unpredicted"));
     let printed = lab.ok(&["evaluate", "predicted", "true"]);
     assert!(printed.contains("2 case(s)") && printed.contains("0.8750"), "{printed}");
 }
@@ -77,7 +79,9 @@ fn an_empty_segmentation_is_scored() {
     let told = lab.json(&["evaluate", "empty.nii.gz", "truth.nii.gz", "--json"]);
     assert_eq!(told["cases"]["empty"]["labels"][0]["scores"]["dice"], 0.0);
     let printed = lab.ok(&["evaluate", "empty.nii.gz", "truth.nii.gz"]);
-    assert!(printed.contains("inf"), "{printed}");
+    assert!(printed.contains("inf") && printed.contains("a mean leaves out"), "{printed}");
+    let counted = lab.ok(&["evaluate", "empty.nii.gz", "truth.nii.gz", "--empty-distance", "7"]);
+    assert!(counted.contains("infinite distances count as --empty-distance"), "{counted}");
     lab.ok(&["evaluate", "empty.nii.gz", "empty.nii.gz"]);
 }
 

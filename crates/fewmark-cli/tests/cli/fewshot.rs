@@ -2,6 +2,7 @@
 
 use fewmark::{Dimension, Geometry, Image, LabelMap};
 
+use crate::files::golden;
 use crate::lab::{Lab, Refusals};
 
 const SIZE: [usize; 3] = [40, 36, 5];
@@ -110,6 +111,46 @@ fn scans_that_are_stored_along_other_axes_are_answered_alike() {
         assert_eq!(found.labels(), orientation.labels(&expected).expect("a volume").labels(), "{name}");
     }
     assert_eq!(lab.labels("predicted/sagittal.nii.gz").labels(), lab.labels("found/sagittal.nii.gz").labels());
+}
+
+#[test]
+fn scans_whose_pixels_have_another_shape_are_not_squeezed() {
+    let lab = lab();
+    // Every third row: pixels three times as high as wide, as in slices across those that a scanner took.
+    let (image, labels) = body(1);
+    let [width, height, depth] = SIZE;
+    let first = image.geometry().voxel_to_world([0.0, 1.0, 0.0]);
+    let size = [width, height / 3, depth];
+    let geometry =
+        Geometry::from_parts(Dimension::Three, size, [1.5, 4.5, 7.5], first, image.geometry().direction()).unwrap();
+    let voxels: Vec<usize> = (0..image.geometry().len()).filter(|i| i / width % 3 == 1).collect();
+    let samples = voxels.iter().map(|&i| image.samples()[i]).collect();
+    lab.write_image("high.nii.gz", &Image::new(samples, 1, geometry.clone()).unwrap());
+    let codes = voxels.iter().map(|&i| labels.labels()[i]).collect();
+    lab.write_labels("high-labels.nii.gz", &LabelMap::new(codes, geometry).unwrap());
+    lab.ok(&[&["fewshot", "--query", "high.nii.gz", "-o", "found"][..], &SUPPORT].concat());
+    let dice = lab.dice("found/high.nii.gz", "high-labels.nii.gz");
+    assert!(dice > 0.9, "{dice}");
+}
+
+#[test]
+fn folders_with_a_series_are_scans() {
+    let lab = lab();
+    let [one, other] = ["both/a", "both/b"].map(|folder| {
+        lab.bring(&golden("dicom/oblique"), folder);
+        folder
+    });
+    lab.write_labels("labels.nii.gz", &{
+        let scan = lab.image(one);
+        let code = |i: usize| u16::from(i % 7 < 3);
+        LabelMap::new((0..scan.geometry().len()).map(code).collect(), scan.geometry().clone()).unwrap()
+    });
+    let call = ["fewshot", "--support", one, "--support-label", "labels.nii.gz", "-o", "found"];
+    for queries in [other, "both"] {
+        let rows = lab.json(&[&call[..], &["--query", queries, "--json"]].concat());
+        assert_eq!(rows.as_array().map(Vec::len), Some(1), "the labelled series is left out: {rows}");
+        assert_eq!(lab.labels("found/b.nii.gz").geometry().size(), lab.image(other).geometry().size());
+    }
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn masks() {
     case("probabilities as a picture", &["-o", "mask.nii.gz", "--probability", "probability.png"]);
     case("a trace in a folder that is not there", &["-o", "mask.nii.gz", "--trace", "absent/trace.json"]);
     case("a mask in the place of the image", &["-o", "./slice.nii.gz"]);
+    case("two results in one place", &["-o", "mask.nii.gz", "--probability", "./mask.nii.gz"]);
     refused.case("a mask of a volume as a picture", &["segment", "volume.nii.gz", "-c", "3,3,0", "-o", "mask.png"]);
     refused.compare("masks");
 }

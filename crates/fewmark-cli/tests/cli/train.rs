@@ -199,6 +199,7 @@ fn refused() {
     case("an unknown method", &with(&["--set", "variant=m5"]));
     case("a network that cannot be", &with(&["--set", "network.base_width=0"]));
     case("no graphics card", &with(&["--device", "gpu"]));
+    case("no graphics card to go on with", &["train", "--resume", "run", "--device", "gpu"]);
     let predict = |model: &'static str| ["predict", model, "images/0.png", "--marks", "marks/0.json", "-o", "masks"];
     case("no model", &predict("nothing.safetensors"));
     case("a model cut short", &predict("cut.safetensors"));

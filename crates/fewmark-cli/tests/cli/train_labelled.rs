@@ -293,6 +293,7 @@ fn refused() {
     case("a network that cannot be", &one("labels/0.png", &["--set", "network.channels=0"]));
     case("colours for a model of grey pictures", &["predict", "run/model.safetensors", "colours.png", "-o", "masks"]);
     case("a folder without images", &["predict", "run", "masks-of-nothing", "-o", "masks"]);
+    case("clicks for a model that takes none", &["predict", "run", "images", "--marks", "labels", "-o", "masks"]);
     case("masks in the place of images", &["predict", "run", "images", "-o", "images"]);
     case("a page in the place of the model", &["explain", "run", "images/0.png", "-o", "run/model.safetensors"]);
     case("a checkpoint as a model", &["predict", "run/checkpoints/latest.safetensors", "images", "-o", "masks"]);

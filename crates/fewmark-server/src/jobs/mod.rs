@@ -128,7 +128,7 @@ impl Jobs {
         let settings = started(app, settings)?;
         let cases = cases(app, &network, &settings, &tag)?;
         let started = clock::now();
-        let id = self.new_id(name.as_deref(), &network, started)?;
+        let id = self.new_id(name.as_deref(), &network, started, &app.datastore.models())?;
         let mut training = Training::new(&network, cases, &[settings], Compute::Cpu)?;
         let cases = training.read()?;
         let run = Run::create(self.folder.join(&id), &training.to_table()?)?;
@@ -196,7 +196,7 @@ impl Jobs {
     }
 
     /// A name that is a folder and a model at once.
-    fn new_id(&self, name: Option<&str>, network: &str, started: u64) -> Result<String, Problem> {
+    fn new_id(&self, name: Option<&str>, network: &str, started: u64, models: &Path) -> Result<String, Problem> {
         let name = match name {
             None => format!("{network}-{}", clock::stamp(started)),
             Some(name) => {
@@ -210,7 +210,8 @@ impl Jobs {
                 name.to_owned()
             }
         };
-        let free = |id: &String| !self.folder.join(id).exists();
+        let model = |id: &String| models.join(format!("{id}.safetensors"));
+        let free = |id: &String| !self.folder.join(id).exists() && !model(id).exists();
         let numbered = (2..).map(|n| format!("{name}-{n}"));
         Ok(std::iter::once(name.clone()).chain(numbered).find(free).unwrap_or(name))
     }

@@ -66,6 +66,17 @@ pub(super) fn settings(cases: &[CaseFiles], changes: &[toml::Table]) -> Result<t
     Ok(settings)
 }
 
+/// The model to start from, where it is a file, by its full path.
+pub(super) fn with_full_path(settings: &mut toml::Table) -> Result<(), Error> {
+    match settings.get_mut("start") {
+        Some(toml::Value::String(start)) if !fewshot::START.contains(&start.as_str()) => {
+            *start = super::full(start.as_str().into())?.display().to_string();
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
 pub(super) fn check(training: &Training) -> Result<(), Error> {
     let config = typed::<FewShotConfig>(training)?;
     config.check()?;

@@ -168,6 +168,15 @@ impl Training {
         Ok(training)
     }
 
+    /// The same training on another device; what it is resumed from does not depend on it.
+    ///
+    /// # Errors
+    /// As [`Compute::device`].
+    pub fn on(self, device: Compute) -> Result<Self, Error> {
+        device.device()?;
+        Ok(Self { device, ..self })
+    }
+
     /// The training of a run folder.
     ///
     /// # Errors
@@ -193,7 +202,11 @@ impl Training {
     /// [`Error::Image`] when the working folder cannot be told.
     pub fn to_table(&self) -> Result<toml::Table, Error> {
         let cases = self.cases.iter().cloned().map(absolute).collect::<Result<_, _>>()?;
-        Ok(table(&Self { cases, ..self.clone() }))
+        let mut settings = self.settings.clone();
+        if self.train == FEWSHOT {
+            fewshot::with_full_path(&mut settings)?;
+        }
+        Ok(table(&Self { cases, settings, ..self.clone() }))
     }
 
     /// The cases, read: files that cannot be learned from are found before the work begins. The labels that occur become a setting where it names
@@ -281,12 +294,11 @@ fn with(files: &CaseFiles) -> Result<&Path, Error> {
 
 /// The same files by their full paths.
 fn absolute(files: CaseFiles) -> Result<CaseFiles, Error> {
-    let full = |path: PathBuf| {
-        std::path::absolute(&path).map_err(|source| fewmark_image::Error::Io {
-            action: "find",
-            path: path.clone(),
-            source,
-        })
-    };
     Ok(CaseFiles { image: full(files.image)?, with: files.with.map(full).transpose()?, ..files })
+}
+
+/// The path from the root.
+fn full(path: PathBuf) -> Result<PathBuf, Error> {
+    let found = std::path::absolute(&path);
+    Ok(found.map_err(|source| fewmark_image::Error::Io { action: "find", path, source })?)
 }

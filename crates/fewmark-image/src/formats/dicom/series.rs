@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::dataset::Part10;
+use super::header::read_header;
 use super::pixels::Pixels;
 use super::placement::{Misplaced, arrange};
 use super::slice::{Header, Layout};
@@ -22,6 +23,18 @@ pub(crate) fn read_folder(folder: &Path) -> Result<Image, Error> {
     // The order of a listing is the file system's own: the result must not depend on it.
     files.sort();
     read(folder, &files, Others::Skip)
+}
+
+/// Whether the folder holds a series: whether the first two DICOM files in it are of one. Only their headers are read.
+pub(crate) fn holds_series(folder: &Path) -> bool {
+    const SERIES_INSTANCE_UID: u32 = 0x0020_000e;
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.is_file() && !is_index(path)).collect();
+    files.sort();
+    let headers = files.iter().filter(|path| has_magic(path)).map_while(|path| read_header(path).ok());
+    let series: Vec<Option<String>> =
+        headers.take(2).map(|header| header.text(SERIES_INSTANCE_UID).map(str::to_owned)).collect();
+    matches!(&series[..], [Some(one), Some(other)] if one == other)
 }
 
 /// Reads DICOM files that are the slices of one series.
