@@ -102,7 +102,9 @@ impl From<fewmark::Error> for Failure {
                 | Error::NoClick
                 | Error::Click { .. }
                 | Error::Learn(Learn::Setting { .. } | Learn::Network(_) | Learn::Device(..))
-                | Error::Image(File::CannotStore { .. } | File::Replaces(_) | File::OutsideImage { .. })
+                | Error::Image(
+                    File::CannotStore { .. } | File::Replaces(_) | File::Twice(_) | File::OutsideImage { .. }
+                )
         ) || matches!(&error, Error::Classical(e) | Error::Learn(Learn::Classical(e)) if of_classical(e));
         let kind = if wrong_call { Kind::Call } else { Kind::Work };
         Self { kind, message: error.to_string(), hint: error.hint() }

@@ -208,5 +208,13 @@ fn trainings_survive_the_server() {
     let iterations: Vec<u64> =
         done["curve"].as_array().unwrap().iter().map(|p| p["iteration"].as_u64().unwrap()).collect();
     assert_eq!(iterations, [1, 2, 3, 4, 5, 6]);
-    assert!(folder.path().join("models/run.safetensors").exists());
+
+    // A model that a person put there is not replaced by one of the same name.
+    let model = |name: &str| folder.path().join(format!("models/{name}.safetensors"));
+    std::fs::copy(model("run"), model("mine")).unwrap();
+    let order = json!({ "network": "msnet", "settings": { "training.iterations": 1 }, "name": "mine" });
+    server.json("POST", "/api/trainings", &order).ok();
+    server.get("/api/trainings/mine-2/events").ok();
+    assert_eq!(std::fs::read(model("mine")).unwrap(), std::fs::read(model("run")).unwrap());
+    assert!(model("mine-2").exists());
 }
