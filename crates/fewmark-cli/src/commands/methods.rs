@@ -29,10 +29,13 @@ pub(crate) fn run(arguments: &Methods, common: &Common) -> Result<(), Failure> {
                 return print_json(&defaults);
             }
             print(format!("{}: {}\n", entry.name, entry.summary))?;
-            let meaning = |key| help(key).map_or("", |help| help.sentence).to_owned();
-            let rows: Vec<_> =
-                defaults.iter().map(|(key, value)| vec![key.clone(), value.to_string(), meaning(key)]).collect();
-            print(table(&["parameter", "default", "meaning"], &rows))?;
+            let rows: Vec<_> = defaults.iter().map(|(key, value)| vec![key.clone(), value.to_string()]).collect();
+            let meanings = defaults.keys().map(|key| help(key).map_or("", |help| help.sentence));
+            // Sentences begin below each other, which cells of a table do not.
+            let lines = table(&["parameter", "default"], &rows);
+            let lines = lines.lines().zip(["meaning", "-------"].into_iter().chain(meanings));
+            let lines: Vec<String> = lines.map(|(line, meaning)| format!("{line}  {meaning}")).collect();
+            print(lines.join("\n"))?;
             print("\nChange one with --set KEY=VALUE, or several in a TOML file with --config FILE.")
         }
     }
