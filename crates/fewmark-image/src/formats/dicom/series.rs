@@ -25,13 +25,16 @@ pub(crate) fn read_folder(folder: &Path) -> Result<Image, Error> {
     read(folder, &files, Others::Skip)
 }
 
-/// Whether the folder holds a series: whether the first two DICOM files in it are of one. Only their headers are read.
+/// Whether the folder holds a series: whether the first two DICOM files in it are of one. Only their headers are read, and no more than a few dozen
+/// files are looked into.
 pub(crate) fn holds_series(folder: &Path) -> bool {
     const SERIES_INSTANCE_UID: u32 = 0x0020_000e;
+    const LOOKED_INTO: usize = 64;
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut files: Vec<PathBuf> = entries.filter(|path| path.is_file() && !is_index(path)).collect();
     files.sort();
-    let headers = files.iter().filter(|path| has_magic(path)).map_while(|path| read_header(path).ok());
+    let headers =
+        files.iter().take(LOOKED_INTO).filter(|path| has_magic(path)).map_while(|path| read_header(path).ok());
     let series: Vec<Option<String>> =
         headers.take(2).map(|header| header.text(SERIES_INSTANCE_UID).map(str::to_owned)).collect();
     matches!(&series[..], [Some(one), Some(other)] if one == other)
