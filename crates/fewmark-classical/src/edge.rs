@@ -212,11 +212,20 @@ impl EdgeDetector {
     ///
     /// [`Error::Length`]; [`Error::Parameter`] when a parameter is negative or not finite.
     pub fn apply(&self, f: &[f32], grid: &Grid) -> Result<Vec<f32>, Error> {
+        self.apply_by(f, grid, GradientStep::Voxel)
+    }
+
+    /// The same with gradients by another step.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::apply`].
+    pub fn apply_by(&self, f: &[f32], grid: &Grid, step: GradientStep) -> Result<Vec<f32>, Error> {
         if !(self.iota.is_finite() && self.iota >= 0.0) {
             return Err(Error::Parameter { name: "iota", expected: "a weight of at least 0", found: self.iota });
         }
         let smooth = gaussian(f, grid, self.sigma)?;
-        let mut g = gradient_magnitude_squared(&smooth, grid, GradientStep::Voxel)?;
+        let mut g = gradient_magnitude_squared(&smooth, grid, step)?;
         g.par_iter_mut().for_each(|g| *g = 1.0 / (1.0 + self.iota as f32 * *g));
         Ok(g)
     }

@@ -113,7 +113,7 @@ impl Run {
     }
 
     /// The last checkpoint, if there is one.
-    pub(crate) fn checkpoint(&self) -> Option<PathBuf> {
+    pub fn checkpoint(&self) -> Option<PathBuf> {
         Some(self.latest()).filter(|path| path.exists())
     }
 

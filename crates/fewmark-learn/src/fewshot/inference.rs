@@ -182,13 +182,19 @@ impl Predictor {
     /// gives each slice its neighbours in the support and each object its extent.
     ///
     /// # Errors
-    /// [`Error::Stopped`] when `progress` breaks.
+    /// [`Error::Stopped`] when `progress` breaks; [`Error::Unfit`] for a single slice and a support of several, as nothing tells which of them it shows.
     pub fn segment(
         &self,
         scan: &Encoded,
         supports: &[Support],
         progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<Prediction, Error> {
+        if scan.depth() == 1 && supports.iter().any(|support| support.slices.len() > 1) {
+            return Err(Error::Unfit {
+                problem: "it is a single slice, and the labelled scan has several".into(),
+                hint: "give the whole scan, or label a single slice",
+            });
+        }
         let mut codes: Vec<u16> = supports.iter().flat_map(|support| support.codes()).collect();
         codes.sort_unstable();
         codes.dedup();

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use fewmark_classical::convex::{ConvexProblem, PrimalDualParams, Warm, minimise};
-use fewmark_classical::edge::EdgeDetector;
+use fewmark_classical::edge::{EdgeDetector, GradientStep};
 use fewmark_grid::Grid;
 
 use super::inference::InferenceConfig;
@@ -14,9 +14,9 @@ const SMOOTH: f64 = 1.0 / 256.0;
 
 /// The edge weights `g` of a slice with samples from 0 to 1 whose longer side is `side` widths of a pixel long, as the spacing of the grid is.
 pub(super) fn edges(slice: &[f32], grid: &Grid, side: f64, config: &InferenceConfig) -> Result<Vec<f32>, Error> {
-    // Gradients are in samples per pixel, along columns too, the setting is in samples per side.
+    // Gradients are in samples per width of a pixel, the setting is in samples per side.
     let detector = EdgeDetector { iota: config.edges * side * side, sigma: SMOOTH * side };
-    Ok(detector.apply(slice, grid)?)
+    Ok(detector.apply_by(slice, grid, GradientStep::Spacing)?)
 }
 
 /// The object `u`, from 0 to 1 and nearly always one of them, in a slice where `odds` are the logarithms of its odds: the minimiser of

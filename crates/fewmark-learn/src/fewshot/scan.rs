@@ -57,10 +57,10 @@ impl Slices {
     }
 }
 
-/// The height of a scan's pixels by their width.
+/// The height of a scan's pixels by their width; a file that tells more than a factor of 64 is not believed.
 pub(super) fn relative_height(geometry: &Geometry) -> f64 {
     let [across, down, _] = geometry.spacing();
-    down / across
+    (down / across).clamp(1.0 / 64.0, 64.0)
 }
 
 /// The samples of a scan with the percentiles to which they are clipped at 0 and 1.

@@ -58,8 +58,10 @@ pub fn train<T: Task>(
     plan.check()?;
     let (mut at, mut network, mut optimizer) = start(network, plan, run.as_deref_mut())?;
     let (begun, before) = (Instant::now(), at.seconds);
-    let mut reason = StopReason::Finished;
-    while at.iteration < plan.iterations {
+    let is_stale = |at: &Checkpoint| plan.patience > 0 && at.stale >= plan.patience;
+    // A training that ended early has ended.
+    let mut reason = if is_stale(&at) { StopReason::Early } else { StopReason::Finished };
+    while at.iteration < plan.iterations && reason == StopReason::Finished {
         let iteration = at.iteration + 1;
         let Loss { total, terms } = task.loss(&network, iteration, &mut random_of(plan.seed, iteration))?;
         let values = finite(&total, &terms, iteration)?;
@@ -76,7 +78,7 @@ pub fn train<T: Task>(
         if let Some(run) = run.as_deref_mut().filter(|_| plan.shows(iteration)) {
             run.keep_pictures(iteration, task.pictures()?)?;
         }
-        let early = task.is_finished() || (plan.patience > 0 && at.stale >= plan.patience);
+        let early = task.is_finished() || is_stale(&at);
         let last = iteration == plan.iterations || stop || early;
         let due = plan.checkpoint_every > 0 && iteration.is_multiple_of(plan.checkpoint_every);
         if let Some(run) = run.as_deref_mut().filter(|_| due || last) {

@@ -78,8 +78,12 @@ pub(super) fn with_full_path(settings: &mut toml::Table) -> Result<(), Error> {
 }
 
 pub(super) fn check(training: &Training) -> Result<(), Error> {
+    Ok(typed::<FewShotConfig>(training)?.check()?)
+}
+
+/// Whether the model to start from is there and fits. A run that is gone on with does not need it.
+pub(super) fn check_start(training: &Training) -> Result<(), Error> {
     let config = typed::<FewShotConfig>(training)?;
-    config.check()?;
     match fewshot::start(&config, training.device)? {
         Some(start) if start.config().encoder != config.encoder => Err(fewmark_learn::Error::Unfit {
             problem: "the model to start from has another encoder".into(),
@@ -129,7 +133,7 @@ pub(super) fn train(
 ) -> Result<Trained, Error> {
     let config: FewShotConfig = typed(training)?;
     let device = training.device.device()?;
-    let from = fewshot::start(&config, training.device)?;
+    let from = if run.checkpoint().is_some() { None } else { fewshot::start(&config, training.device)? };
     let found = train_on(scans, &config, from, &device, Some(run), observe)?;
     let mut outcome =
         Trained { model: None, iterations: found.iterations, seconds: found.seconds, loss: found.loss, best: None };

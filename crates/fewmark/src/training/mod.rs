@@ -158,13 +158,20 @@ impl Training {
         };
         let settings = match train {
             FEWSHOT => fewshot::settings(&cases, changes)?,
-            train => {
+            DIP => {
                 first()?;
                 settings(train, changes)?
+            }
+            train => {
+                let own = supervised::of_slices(train, &first()?.image)?;
+                settings(train, &own.into_iter().chain(changes.iter().cloned()).collect::<Vec<_>>())?
             }
         };
         let training = Self { train: train.into(), device, cases, settings };
         training.check()?;
+        if train == FEWSHOT {
+            fewshot::check_start(&training)?;
+        }
         Ok(training)
     }
 

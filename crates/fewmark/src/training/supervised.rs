@@ -1,8 +1,9 @@
 //! Trainings on labelled images: images and label maps.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
-use fewmark_image::{read_image, read_labels, write_image};
+use fewmark_image::{Dimension, read_image, read_labels, write_image};
 use fewmark_learn::dataset::CaseFiles;
 use fewmark_learn::report::{self, Png, Section};
 use fewmark_learn::supervised::{self, Case, Predictor, SupervisedConfig};
@@ -22,6 +23,18 @@ pub(super) fn defaults(name: &str, paper: bool) -> Result<toml::Table, Error> {
     let network = Architecture::find(name, 1, 2).map_err(fewmark_learn::Error::from)?;
     let config = if paper { SupervisedConfig::paper(network) } else { SupervisedConfig::new(network) };
     Ok(super::table(&config))
+}
+
+/// What is set otherwise where a 2-D network learns from the slices of volumes: they are neither mirrored nor turned by right angles, as left and
+/// right often have labels of their own.
+pub(super) fn of_slices(name: &str, image: &Path) -> Result<Option<toml::Table>, Error> {
+    let network = Architecture::find(name, 1, 2).map_err(fewmark_learn::Error::from)?;
+    if network.rank() != 4 || read_image(image)?.geometry().dimension() == Dimension::Two {
+        return Ok(None);
+    }
+    let augmentation = toml::Table::from_iter(["mirror", "quarter_turns"].map(|key| (key.to_owned(), false.into())));
+    let settings = [("augmentation", augmentation.into()), ("mirrored_predictions", false.into())];
+    Ok(Some(settings.map(|(key, value): (&str, toml::Value)| (key.to_owned(), value)).into_iter().collect()))
 }
 
 pub(super) fn check(training: &Training) -> Result<(), Error> {
