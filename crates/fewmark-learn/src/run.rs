@@ -226,10 +226,12 @@ impl Run {
                 Event::Validation { .. } => None,
             })
             .last();
-        let state = match path.join(MODEL).exists() {
-            _ if is_locked(path) => "running",
-            true => "finished",
-            false => "stopped",
+        let state = if is_locked(path) {
+            "running"
+        } else if path.join(MODEL).exists() {
+            "finished"
+        } else {
+            "stopped"
         };
         Ok(RunState { path: path.to_owned(), state, method, step })
     }

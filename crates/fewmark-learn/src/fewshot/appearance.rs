@@ -51,7 +51,7 @@ impl Around {
 
 impl Appearance {
     /// That of an object in some slices, each with how far each of its samples belongs to the object, from 0 to 1. What lies around it is weighed by a
-    /// Gaussian of the standard deviation `window`, in pixels. No slice that shows the object tells nothing.
+    /// Gaussian of the standard deviation `window`, in the unit of the grid's spacing. No slice that shows the object tells nothing.
     pub(super) fn of<'a>(
         shown: impl IntoIterator<Item = (&'a [f32], &'a [f32])>,
         grid: &Grid,
