@@ -103,6 +103,11 @@ impl Model {
         serde_json::from_value(self.header.config.clone()).map_err(|e| self.broken(format!("its configuration: {e}")))
     }
 
+    /// The settings of the file, where they can be.
+    pub(crate) fn expect(&self, checked: Result<(), Error>) -> Result<(), Error> {
+        checked.map_err(|problem| self.broken(format!("its configuration: {problem}")))
+    }
+
     /// A network with the weights of the file instead of its own.
     ///
     /// # Errors

@@ -110,6 +110,16 @@ impl Architecture {
     /// Samples of features that a training step keeps for each voxel of its input: what was measured for the usual width, in proportion to
     /// the width.
     pub fn kept_per_voxel(&self) -> usize {
+        self.of_width(self.entry().kept_per_voxel)
+    }
+
+    /// Samples of features that it holds at most at once for each voxel of an image that it segments, measured likewise.
+    pub fn held_per_voxel(&self) -> usize {
+        self.of_width(self.entry().held_per_voxel)
+    }
+
+    /// What is so much for the usual width.
+    fn of_width(&self, count: usize) -> usize {
         let (width, usual) = match self {
             Self::MsNet2d(config) | Self::MsNet3d(config) => (config.channels, 16),
             Self::UNet(config) => (config.base_width, 64),
@@ -117,7 +127,7 @@ impl Architecture {
             Self::UNet3d(config) => (config.base_width, 4),
             Self::DeepLabV3Plus(_) | Self::Med3d(_) | Self::DenseVoxNet(_) => (1, 1),
         };
-        (self.entry().kept_per_voxel * width).div_ceil(usual)
+        (count * width).div_ceil(usual)
     }
 
     /// Channels of the image, and classes, background included.

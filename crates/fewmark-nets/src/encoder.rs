@@ -35,6 +35,14 @@ impl EncoderConfig {
         })
     }
 
+    /// Channels of the features.
+    pub fn features(&self) -> usize {
+        match self {
+            Self::Slim(config) => config.features(),
+            Self::Resnet(config) => config.features,
+        }
+    }
+
     /// Pixels of the image per feature along each axis.
     pub fn stride(&self) -> usize {
         match self {

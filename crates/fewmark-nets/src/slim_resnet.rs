@@ -30,6 +30,11 @@ impl SlimResNetConfig {
     /// Pixels per feature.
     pub const STRIDE: usize = 4;
 
+    /// Channels of the features.
+    pub fn features(&self) -> usize {
+        4 * self.width
+    }
+
     /// Makes the encoder with PyTorch's random first weights.
     ///
     /// # Errors

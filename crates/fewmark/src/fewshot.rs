@@ -79,7 +79,7 @@ pub fn start(config: &FewShotConfig, compute: Compute) -> Result<Option<Predicto
 /// share of the work that is done.
 ///
 /// # Errors
-/// [`Error::Learn`] for labels that are empty or of another geometry, and as [`Predictor::encode`]; [`Error::Stopped`] when `progress`
+/// [`Error::Learn`] for labels that are empty or of another geometry, and as [`Predictor::expect_room`] and [`Predictor::encode`]; [`Error::Stopped`] when `progress`
 /// breaks.
 pub fn support(
     encoder: &Predictor,
@@ -90,6 +90,7 @@ pub fn support(
 ) -> Result<Support, Error> {
     // Labels are looked at first: encoding takes longer.
     Support::check(image.geometry(), labels)?;
+    encoder.expect_room(image.geometry(), 1)?;
     let orientation = Orientation::towards(image.geometry(), &like.direction());
     let mut told = |share| progress(&Step::share("support", share));
     let scan = encoder.encode(orientation.image(image)?.as_ref(), &mut told).map_err(crate::learned::stopped)?;

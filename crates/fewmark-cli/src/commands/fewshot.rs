@@ -10,7 +10,7 @@ use fewmark::learn::report::{Page, Png, Section};
 use fewmark::{Image, LabelMap, Marks, Method, Step, VoxelMarks, fewshot, overlay};
 use serde::Serialize;
 
-use super::support::{encoder_of, expect_fitting, inputs, labelled, of};
+use super::support::{encoder_of, expect_fitting, inputs, labelled, of, unlabelled};
 use crate::args::{Common, Fewshot, SupportArgs};
 use crate::failure::Failure;
 use crate::output::{expect_output_folder, make_output_folder, note, print, print_json, table};
@@ -43,11 +43,12 @@ pub(crate) fn run(arguments: &Fewshot, common: &Common) -> Result<(), Failure> {
     let queries = others(dataset::images(&arguments.query)?, &arguments.support.supports, common)?;
     let folder = &arguments.output;
     expect_output_folder(folder)?;
-    let read = inputs(&arguments.support)?;
+    let unlabelled = unlabelled(&arguments.support)?;
+    let read = inputs(&arguments.support, &unlabelled);
     expect_apart(queries.keys().map(|case| labels_of(case, folder)), read.iter().chain(queries.values()))?;
     let encoder = encoder_of(&arguments.support)?;
-    expect_fitting(&encoder, queries.values())?;
-    let known = of(encoder, &arguments.support, &supports, common)?;
+    expect_fitting(&encoder, queries.values(), supports.len() + unlabelled.len())?;
+    let known = of(encoder, &supports, &unlabelled, common)?;
     let codes = known.codes();
     let method = fewshot::method(known);
     let line = ProgressLine::new(common);

@@ -28,9 +28,10 @@ struct Report<'a> {
 pub(crate) fn build(arguments: &SupportBuild, common: &Common) -> Result<(), Failure> {
     let path = arguments.output.as_path();
     expect_folder(path)?;
-    expect_apart([path], inputs(&arguments.support)?)?;
+    let unlabelled = unlabelled(&arguments.support)?;
+    expect_apart([path], inputs(&arguments.support, &unlabelled))?;
     let labelled = labelled(&arguments.support)?;
-    let known = of(encoder_of(&arguments.support)?, &arguments.support, &labelled, common)?;
+    let known = of(encoder_of(&arguments.support)?, &labelled, &unlabelled, common)?;
     let cases = arguments.support.supports.iter().map(|scan| scan.display().to_string()).collect();
     known.save(path, Summary { cases, ..Summary::default() })?;
     let labels = known.codes();
@@ -77,15 +78,14 @@ pub(super) fn labelled(arguments: &SupportArgs) -> Result<Vec<(Image, LabelMap)>
 }
 
 /// The files that a call reads.
-pub(super) fn inputs(arguments: &SupportArgs) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn inputs(arguments: &SupportArgs, unlabelled: &BTreeMap<String, PathBuf>) -> Vec<PathBuf> {
     let SupportArgs { model, supports, labels, .. } = arguments;
     let model = model.as_deref().map(file_of);
-    let given = supports.iter().chain(labels).cloned().chain(model);
-    Ok(given.chain(unlabelled(arguments)?.into_values()).collect())
+    supports.iter().chain(labels).chain(unlabelled.values()).cloned().chain(model).collect()
 }
 
 /// The scans without labels, by their names.
-fn unlabelled(arguments: &SupportArgs) -> Result<BTreeMap<String, PathBuf>, Failure> {
+pub(super) fn unlabelled(arguments: &SupportArgs) -> Result<BTreeMap<String, PathBuf>, Failure> {
     let mut scans = dataset::images(&arguments.unlabelled)?;
     scans.retain(|_, scan| !arguments.supports.iter().any(|support| same_file(support, &*scan)));
     Ok(scans)
@@ -100,12 +100,11 @@ pub(super) fn encoder_of(arguments: &SupportArgs) -> Result<Predictor, Failure> 
 /// The encoder of a call, shown its labelled scans and, by them, those without labels.
 pub(super) fn of(
     encoder: Predictor,
-    arguments: &SupportArgs,
     labelled: &[(Image, LabelMap)],
+    unlabelled: &BTreeMap<String, PathBuf>,
     common: &Common,
 ) -> Result<Known, Failure> {
-    let unlabelled = unlabelled(arguments)?;
-    expect_fitting(&encoder, unlabelled.values())?;
+    expect_fitting(&encoder, unlabelled.values(), labelled.len())?;
     let line = ProgressLine::new(common);
     let mut known = known(encoder, labelled, &mut |step| line.show(step))?;
     let mut empty = Vec::new();
@@ -126,11 +125,14 @@ pub(super) fn of(
     Ok(known)
 }
 
-/// Refuses scans that could not be encoded, before the work begins.
-pub(super) fn expect_fitting<'a>(encoder: &Predictor, scans: impl Iterator<Item = &'a PathBuf>) -> Result<(), Failure> {
+/// Refuses scans in which nothing could be looked for by so many others, before the work begins.
+pub(super) fn expect_fitting<'a>(
+    encoder: &Predictor,
+    scans: impl Iterator<Item = &'a PathBuf>,
+    supports: usize,
+) -> Result<(), Failure> {
     for path in scans {
-        let image = read_image(path)?;
-        encoder.expect_fitting(&image).map_err(|e| Failure::from(e).of(path))?;
+        encoder.expect_fitting(&read_image(path)?, supports).map_err(|e| Failure::from(e).of(path))?;
     }
     Ok(())
 }

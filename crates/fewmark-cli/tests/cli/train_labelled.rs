@@ -97,7 +97,12 @@ fn volumes_are_learned_in_3d_or_slice_by_slice_with_their_geometry_kept() {
     for (what, network) in [("msnet", "msnet-3d"), ("msnet-2d", "msnet-2d")] {
         let settings = ["--set", "training.iterations=2", "--set", "network.channels=4"];
         lab.ok(&[&["train", what, "--list", "list.csv", "-o", what][..], &settings].concat());
-        assert!(lab.text(&format!("{what}/config.toml")).contains(network));
+        let config: toml::Table = toml::from_str(&lab.text(&format!("{what}/config.toml"))).expect("TOML");
+        let settings_of_run = &config["settings"];
+        assert_eq!(settings_of_run["network"]["name"].as_str(), Some(network));
+        // The left of a slice of a volume is not its right.
+        let mirrored = [&settings_of_run["augmentation"]["mirror"], &settings_of_run["mirrored_predictions"]];
+        assert_eq!(mirrored.map(toml::Value::as_bool), [Some(false); 2]);
         lab.ok(&["predict", &format!("{what}/model.safetensors"), "images-0.nii.gz", "-o", "masks"]);
         // So it is learned from when one of the volumes is stored along other axes, and answered alike when it is.
         let stored = lab.image("images-0.nii.gz");

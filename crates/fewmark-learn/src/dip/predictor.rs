@@ -47,6 +47,7 @@ impl Predictor {
     /// [`Error::File`] when it is a model of another method, or its weights do not fit.
     pub fn load(model: Model, device: Device) -> Result<Self, Error> {
         let config: DipConfig = model.config()?;
+        model.expect(config.check())?;
         let network = model.into_network(config.network.init(config.channels(), &device)?)?;
         Ok(Self { network, config, device })
     }

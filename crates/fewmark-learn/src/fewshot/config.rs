@@ -11,6 +11,9 @@ use crate::{Error, Optimizer, Plan, Schedule};
 /// Slices by which objects may be shifted along the body: each is tried.
 const MOST_SHIFT: f64 = 50.0;
 
+/// The most pixels along a side of the square that an encoder sees in its training.
+const MOST_SIZE: usize = 4096;
+
 /// All settings of a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -204,8 +207,8 @@ impl FewShotConfig {
         self.episodes.superpixels.check()?;
         // Making a network checks its numbers; its weights are not drawn before they are used.
         self.encoder.init(&burn::tensor::Device::flex())?;
-        if self.size == 0 || !self.size.is_multiple_of(16) {
-            return failed("size", self.size.to_string(), "a multiple of 16");
+        if !(16..=MOST_SIZE).contains(&self.size) || !self.size.is_multiple_of(16) {
+            return failed("size", self.size.to_string(), "a multiple of 16, no more than 4096");
         }
         let [low, high] = self.clip;
         if !(0.0 <= low && low < high && high <= 100.0) {
@@ -248,8 +251,16 @@ impl FewShotConfig {
             edges,
             ..
         } = self.inference;
-        if reach > 1.0 {
-            return failed("inference.reach", reach.to_string(), "no more than 1, the side of a slice");
+        for (name, length) in [
+            ("inference.blur", blur),
+            ("inference.reach", reach),
+            ("inference.window", window),
+            ("inference.deformation", deformation),
+            ("inference.full_thickness", full_thickness),
+        ] {
+            if length > 1.0 {
+                return failed(name, length.to_string(), "no more than 1, the side of a slice");
+            }
         }
         if shift > MOST_SHIFT {
             return failed("inference.shift", shift.to_string(), "no more than 50 slices");
@@ -350,6 +361,20 @@ mod tests {
             let told = config.check().unwrap_err().to_string();
             assert!(told.contains("inference.shift"), "{told}");
         }
+    }
+
+    #[test]
+    fn lengths_beyond_a_slice_are_refused() {
+        let told = |change: fn(&mut InferenceConfig)| {
+            let mut config = FewShotConfig::default();
+            change(&mut config.inference);
+            config.check().unwrap_err().to_string()
+        };
+        assert!(told(|inference| inference.window = 1e9).contains("inference.window"));
+        assert!(told(|inference| inference.deformation = 1.5).contains("inference.deformation"));
+        assert!(told(|inference| inference.reach = f64::INFINITY).contains("inference.reach"));
+        let told = FewShotConfig { size: 1 << 20, ..FewShotConfig::default() }.check().unwrap_err().to_string();
+        assert!(told.contains("size = 1048576"), "{told}");
     }
 
     #[test]

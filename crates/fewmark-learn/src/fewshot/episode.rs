@@ -7,7 +7,7 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::config::{EpisodeConfig, FewShotConfig, Source};
-use super::scan::{Scan, Slices, share};
+use super::scan::{Scan, Slices, codes_in, share};
 use super::support::Support;
 use super::synthesis;
 use crate::Error;
@@ -96,10 +96,9 @@ impl<'a> Episodes<'a> {
         let regions = match (self.config.episodes.source, &scan.labels) {
             (Source::Superpixels | Source::Synthetic, _) => self.superpixels(&scan.image)?,
             (Source::Labels, Some(labels)) => {
-                let codes = labels.present();
                 let slice = |z| {
                     let mut regions = vec![0; squares[0].len()];
-                    for &code in &codes {
+                    for code in codes_in(labels, z) {
                         let share = share(labels, z, code, &frame);
                         regions.iter_mut().zip(share).filter(|(_, s)| *s > 0.5).for_each(|(region, _)| *region = code);
                     }

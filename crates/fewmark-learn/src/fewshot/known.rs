@@ -87,11 +87,12 @@ impl Known {
     /// `progress` is told the share of the work that is done.
     ///
     /// # Errors
-    /// As [`Predictor::encode`] and [`Predictor::segment`].
+    /// As [`Predictor::expect_room`], [`Predictor::encode`] and [`Predictor::segment`].
     pub fn carry(&mut self, image: &Image, progress: &mut dyn FnMut(f64) -> ControlFlow<()>) -> Result<bool, Error> {
-        let image = self.orientation_of(image.geometry()).image(image)?;
-        let scan = self.predictor.encode(&image, &mut |share| progress(0.5 * share))?;
         let given = self.supports.iter().take_while(|support| !support.is_carried()).count();
+        let image = self.orientation_of(image.geometry()).image(image)?;
+        self.predictor.expect_room(image.geometry(), given)?;
+        let scan = self.predictor.encode(&image, &mut |share| progress(0.5 * share))?;
         let support =
             self.predictor.carried(&scan, &self.supports[..given], &mut |share| progress(0.5 + 0.5 * share))?;
         let found = support.is_some();
@@ -108,14 +109,16 @@ impl Known {
     /// The objects in a scan, whichever way its axes run, see [`Predictor::segment`]. `progress` is told the share of the work that is done.
     ///
     /// # Errors
-    /// As [`Predictor::encode`] and [`Predictor::segment`].
+    /// As [`Predictor::expect_room`], [`Predictor::encode`] and [`Predictor::segment`].
     pub fn segment(
         &self,
         image: &Image,
         progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<Prediction, Error> {
         let orientation = self.orientation_of(image.geometry());
-        let scan = self.predictor.encode(orientation.image(image)?.as_ref(), &mut |share| progress(0.7 * share))?;
+        let turned = orientation.image(image)?;
+        self.predictor.expect_room(turned.geometry(), self.supports.len())?;
+        let scan = self.predictor.encode(&turned, &mut |share| progress(0.7 * share))?;
         let found = self.predictor.segment(&scan, &self.supports, &mut |share| progress(0.7 + 0.3 * share))?;
         if orientation == Orientation::SAME {
             return Ok(found);
@@ -172,6 +175,7 @@ impl Known {
     /// [`Error::File`] when it is a model of another method, or its tensors do not fit.
     pub fn load(model: Model, device: Device) -> Result<Self, Error> {
         let Description { fewshot, supports } = model.config()?;
+        model.expect(fewshot.check())?;
         let lacking = model.broken("it lacks a part of a support".into());
         let network = fewshot.encoder.init(&device)?;
         let (network, mut tensors) = model.into_network_and_others(network)?;
@@ -184,7 +188,9 @@ impl Known {
         let mut read = |i: usize, description: SupportDescription| -> Option<Support> {
             let (shape, samples) = take(format!("support.{i}.stack"))?;
             let [depth, length] = shape[..].try_into().ok()?;
-            if depth != description.slices.len() || length == 0 {
+            let is_measured = |code| description.thickness.contains_key(code);
+            if depth != description.slices.len() || length == 0 || !description.slices.iter().flatten().all(is_measured)
+            {
                 return None;
             }
             let stack =
@@ -200,6 +206,7 @@ impl Known {
                     let mut tensor = |what| {
                         let (shape, samples) = take(name(i, z, code, what))?;
                         let shape: [usize; 2] = shape[..].try_into().ok()?;
+                        (shape[0] > 0 && shape[1] == fewshot.encoder.features()).then_some(())?;
                         Some(Tensor::from_data(TensorData::new(samples, shape), &device))
                     };
                     let prototypes = SlicePrototypes::of([tensor(OF_OBJECT[0])?, tensor(OF_OBJECT[1])?]);

@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 use fewmark_classical::edge::gaussian;
 use fewmark_grid::Grid;
-use fewmark_image::{Geometry, Image, LabelMap};
+use fewmark_image::{Geometry, Image, LabelMap, memory};
 use fewmark_nets::{Encoder, FeatureMask, Prototypes};
 use rayon::prelude::*;
 
@@ -17,6 +17,7 @@ use super::deformation::picture;
 use super::frame::{Frame, resize};
 use super::outline;
 use super::place::Body;
+use super::pooling::Pooling;
 use super::scan::{Slices, relative_height, samples_in_unit, share};
 use crate::model::{self, Header, Model, Summary};
 use crate::{Error, weights};
@@ -34,6 +35,12 @@ const BUILT_IN: &[u8] = include_bytes!("../../models/fewshot.safetensors");
 
 /// Slices that go through the encoder at once.
 const BATCH: usize = 4;
+
+/// Bytes of memory for each voxel of a scan while an object is looked for in it; scans of 39 million voxels took 54 beside their features.
+const BYTES_PER_VOXEL: u64 = 60;
+
+/// Bytes for each voxel of what one of several supports finds, a probability and whether it is inside, which is kept until all have been asked.
+const BYTES_OF_VOTE: u64 = 5;
 
 /// A trained encoder and how it is used. Clones share the weights.
 #[derive(Clone, Debug)]
@@ -216,8 +223,9 @@ impl Predictor {
     /// # Errors
     /// None but for a program that was built wrongly.
     pub fn built_in(device: Device) -> Result<Self, Error> {
-        let model = Self::load(model::parse(BUILT_IN, Path::new("the model inside the program"))?, device)?;
-        Ok(model.with_inference_of(&FewShotConfig::default()))
+        let model = model::parse(BUILT_IN, Path::new("the model inside the program"))?;
+        let config = model.config()?;
+        Ok(Self::of(model, config, device)?.with_inference_of(&FewShotConfig::default()))
     }
 
     /// A model that was read from a file.
@@ -226,6 +234,11 @@ impl Predictor {
     /// [`Error::File`] when it is a model of another method, or its weights do not fit.
     pub fn load(model: Model, device: Device) -> Result<Self, Error> {
         let config: FewShotConfig = model.config()?;
+        model.expect(config.check())?;
+        Self::of(model, config, device)
+    }
+
+    fn of(model: Model, config: FewShotConfig, device: Device) -> Result<Self, Error> {
         let network = model.into_network(config.encoder.init(&device)?)?;
         Ok(Self { network, config, device })
     }
@@ -265,12 +278,32 @@ impl Predictor {
         })
     }
 
-    /// Whether a scan can be encoded; this takes much less time than to encode it.
+    /// Whether objects of so many supports can be looked for in a scan; this takes much less time than to look.
     ///
     /// # Errors
-    /// [`Error::Unfit`] for a scan of several channels or without contrast.
-    pub fn expect_fitting(&self, image: &Image) -> Result<(), Error> {
+    /// [`Error::Unfit`] for a scan of several channels or without contrast, and as [`Predictor::expect_room`].
+    pub fn expect_fitting(&self, image: &Image, supports: usize) -> Result<(), Error> {
+        self.expect_room(image.geometry(), supports)?;
         samples_in_unit(image, &self.config).map(drop)
+    }
+
+    /// Whether there is memory to encode a scan and to look for objects of so many supports in it.
+    ///
+    /// # Errors
+    /// [`fewmark_image::Error::OutOfMemory`].
+    pub fn expect_room(&self, scan: &Geometry, supports: usize) -> Result<(), Error> {
+        let [width, height, depth] = scan.size();
+        let what = format!("segmenting a scan of {width} x {height} x {depth} voxels by {supports} labelled ones");
+        Ok(memory::plan(what, self.memory(scan, supports))?)
+    }
+
+    /// About how many bytes of memory that takes, beside the scan and the supports.
+    fn memory(&self, scan: &Geometry, supports: usize) -> u64 {
+        let (side, encoder) = (self.config.inference_side(), &self.config.encoder);
+        // Of each slice its features, the square that they are of, the one that tells the body, and its picture.
+        let of_slice = encoder.features() * side.div_ceil(encoder.stride()).pow(2) + 3 * side.pow(2);
+        let of_voxel = BYTES_PER_VOXEL + BYTES_OF_VOTE * supports as u64;
+        of_voxel * scan.len() as u64 + (4 * scan.size()[2] * of_slice) as u64
     }
 
     /// The features of a scan's slices. `progress` is told the share of the work that is done.
@@ -297,18 +330,31 @@ impl Predictor {
         let geometry = image.geometry().clone();
         let (grid, longer) = pixels(&geometry);
         let samples = samples_in_unit(image, &self.config)?;
-        let of_slice = |slice: &[f32]| outline::edges(slice, &grid, longer, &self.config.inference);
-        let edges = samples.chunks_exact(grid.len()).map(of_slice).collect::<Result<Vec<_>, Error>>()?.concat();
+        let mut edges = Vec::with_capacity(samples.len());
+        for slice in samples.chunks_exact(grid.len()) {
+            edges.extend(outline::edges(slice, &grid, longer, &self.config.inference)?);
+        }
         let pictures = samples.par_chunks_exact(grid.len()).map(|slice| picture(&frame.put(slice, 0.0), side));
         let pictures = pictures.collect::<Result<Vec<_>, Error>>()?;
         Ok(Encoded { features, frame, geometry, body, samples, pictures, edges })
     }
 
+    /// The slices of a scan that show a label, some of them, with what features see of it.
+    pub(super) fn shots(&self, scan: &Encoded, labels: &LabelMap, slices: &[usize], label: u16) -> Vec<(usize, Shot)> {
+        let read = |pooling| {
+            let shots = slices.iter().map(|&z| (z, self.shot(scan, labels, z, label, pooling)));
+            shots.filter(|(_, shot)| shot.mask.share.iter().any(|&share| share > 0.0)).collect::<Vec<_>>()
+        };
+        let shots = read(self.config.pooling);
+        // An object between the middles of features has its share of them all the same.
+        if shots.is_empty() { read(Pooling::Image) } else { shots }
+    }
+
     /// A slice of a scan with the label that is looked for.
-    pub(super) fn shot(&self, scan: &Encoded, labels: &LabelMap, z: usize, label: u16) -> Shot {
+    fn shot(&self, scan: &Encoded, labels: &LabelMap, z: usize, label: u16, pooling: Pooling) -> Shot {
         let features = scan.features[z].clone();
         let [_, rows, columns] = features.dims();
-        let mask = self.config.pooling.mask(&scan.share(labels, z, label), scan.side(), [rows, columns]);
+        let mask = pooling.mask(&scan.share(labels, z, label), scan.side(), [rows, columns]);
         Shot { features, mask }
     }
 

@@ -28,7 +28,7 @@ impl Encoded {
         let Joined { share, odds, agreement } = found;
         let probability = probabilities(&odds);
         // Where as many have it inside as outside those decide that are surer.
-        let mask = share.iter().zip(&probability).map(|(share, p)| share + p > 1.0).collect();
+        let mask = share.into_iter().zip(&probability).map(|(share, p)| share + p > 1.0).collect();
         let mut found = Found { probability, mask, agreement };
         let area = odds.len() / self.depth();
         let of_slice = |z: usize| z * area..(z + 1) * area;
@@ -36,7 +36,7 @@ impl Encoded {
         if config.refinement == 0.0 || showing.is_empty() {
             return Ok(found);
         }
-        let odds: Vec<f32> = odds.iter().map(|odds| odds.clamp(-SUREST, SUREST)).collect();
+        let odds: Vec<f32> = odds.into_iter().map(|odds| odds.clamp(-SUREST, SUREST)).collect();
         let mut told: Vec<Vec<f32>> = showing.iter().map(|&z| odds[of_slice(z)].to_vec()).collect();
         for _ in 0..ROUNDS {
             let slices = told.par_iter().map(|odds| self.surely(probabilities(odds)));

@@ -1,5 +1,7 @@
 //! Scans as an encoder sees them.
 
+use std::collections::BTreeSet;
+
 use fewmark_image::{Geometry, Image, LabelMap, intensity};
 
 use super::config::FewShotConfig;
@@ -70,24 +72,31 @@ pub(super) fn samples_in_unit(image: &Image, config: &FewShotConfig) -> Result<V
     Ok(samples)
 }
 
-/// The samples of a scan between the percentiles of the configuration, and these.
+/// The samples of a scan between the percentiles of the configuration, or all where these are the same, and the ends.
 fn clipped(image: &Image, config: &FewShotConfig) -> Result<(Vec<f32>, [f32; 2]), Error> {
     if image.channels() != 1 {
         let problem = format!("the image has {} channels, one is needed", image.channels());
         return Err(Error::Unfit { problem, hint: "give grey images" });
     }
-    let mut samples = image.samples().to_vec();
-    let [low, high] = config.clip;
-    match intensity::percentile_clip(&mut samples, low, high) {
-        Some([low, high]) if low < high => {
-            samples.iter_mut().filter(|s| s.is_nan()).for_each(|s| *s = low);
-            Ok((samples, [low, high]))
-        }
-        _ => Err(Error::Unfit {
-            problem: "the image has no contrast".into(),
-            hint: "leave it out; `fewmark info` shows its samples",
-        }),
-    }
+    let clip = |[low, high]: [f64; 2]| {
+        let mut samples = image.samples().to_vec();
+        let [low, high] = intensity::percentile_clip(&mut samples, low, high)?;
+        samples.iter_mut().filter(|s| s.is_nan()).for_each(|s| *s = low);
+        (low < high).then_some((samples, [low, high]))
+    };
+    // Where nearly all is background percentiles may be the same.
+    clip(config.clip).or_else(|| clip([0.0, 100.0])).ok_or_else(|| Error::Unfit {
+        problem: "the image has no contrast".into(),
+        hint: "leave it out; `fewmark info` shows its samples",
+    })
+}
+
+/// The labels that occur in a slice, without the background.
+pub(super) fn codes_in(labels: &LabelMap, z: usize) -> BTreeSet<u16> {
+    let [width, height, _] = labels.geometry().size();
+    let slice = &labels.labels()[z * width * height..(z + 1) * width * height];
+    // Neighbours mostly have the same.
+    slice.chunk_by(PartialEq::eq).map(|run| run[0]).filter(|&code| code != 0).collect()
 }
 
 /// The share of a label in each pixel of the square around a slice.

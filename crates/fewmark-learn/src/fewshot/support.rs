@@ -12,6 +12,7 @@ use super::deformation::Laid;
 use super::inference::InferenceConfig;
 use super::place::{Body, Laying, blurred};
 use super::predictor::{Encoded, Predictor, SlicePrototypes};
+use super::scan::codes_in;
 use super::search::Labelled;
 use crate::Error;
 
@@ -62,9 +63,12 @@ impl Support {
             slices: vec![BTreeMap::new(); scan.depth()],
             pictures: BTreeMap::new(),
         };
-        for code in labels.present() {
-            let shots = (0..scan.depth()).map(|z| (z, predictor.shot(scan, labels, z, code)));
-            let shots: Vec<_> = shots.filter(|(_, shot)| shot.mask().share.iter().any(|&share| share > 0.0)).collect();
+        let mut showing: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
+        for z in 0..scan.depth() {
+            codes_in(labels, z).into_iter().for_each(|code| showing.entry(code).or_default().push(z));
+        }
+        for (code, slices) in showing {
+            let shots = predictor.shots(scan, labels, &slices, code);
             let thickness = thickness(shots.iter().map(|(_, shot)| shot.mask()));
             let InferenceConfig { blur, window, .. } = predictor.config().inference;
             let blur = blur.min(BLUR_OF_THICKNESS * thickness);
@@ -90,8 +94,8 @@ impl Support {
         scan.expect_same_space(labels.geometry()).map_err(fewmark_image::Error::from)?;
         if labels.present().is_empty() {
             return Err(Error::Unfit {
-                problem: "the support has no label but the background".into(),
-                hint: "label the object in at least one slice of the support",
+                problem: "there is no label but the background".into(),
+                hint: "label an object in at least one slice, or leave it out",
             });
         }
         Ok(())

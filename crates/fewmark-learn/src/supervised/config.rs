@@ -100,9 +100,9 @@ impl SupervisedConfig {
         }
     }
 
-    /// The settings of the paper; what it does not name is ours: 4000 iterations, 4 images a step in 2-D and 1 in 3-D, and standardised
-    /// features and four softmax groups in MSNet for volumes, which does not learn without the former, and slowly
-    /// without the latter.
+    /// The settings of the paper, with all cases learned from; what it does not name is ours: 4000 iterations, 4 images a step in 2-D and 1 in
+    /// 3-D, and standardised features and four softmax groups in MSNet for volumes, which does not learn without the former, and
+    /// slowly without the latter.
     pub fn paper(network: Architecture) -> Self {
         let network = match network {
             Architecture::MsNet2d(config) => {
@@ -113,6 +113,7 @@ impl SupervisedConfig {
         let recommended = Self::new(network);
         Self {
             foreground: 0.0,
+            validation: 0.0,
             mirrored_predictions: false,
             loss: LossConfig { cross_entropy: 0.0, ..LossConfig::default() },
             augmentation: Augmentation::NONE,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
-use fewmark_image::{Image, LabelMap, Orientation, SampleType};
+use fewmark_image::{Geometry, Image, LabelMap, Orientation, SampleType, memory};
 use fewmark_nets::{Network2d, Network3d, Segmenter};
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +84,13 @@ impl Predictor {
     /// [`Error::File`] when it is a model of another method, or its weights do not fit.
     pub fn load(model: Model, device: Device) -> Result<Self, Error> {
         let settings: Settings = model.config()?;
+        model.expect(settings.config.check())?;
+        let [_, classes] = settings.config.network.channels();
+        if classes != settings.classes.count() {
+            return Err(
+                model.broken(format!("{classes} classes of its network have {} codes", settings.classes.count()))
+            );
+        }
         let network = if settings.config.axes() == 2 {
             AnyNetwork::flat(model.into_network(Network2d::of(&settings.config.network, &device)?)?)
         } else {
@@ -119,14 +126,15 @@ impl Predictor {
     /// volume, along the axes of those that were learned from, whichever way it is stored. `progress` is told the share of the work that is done.
     ///
     /// # Errors
-    /// [`Error::Unfit`] for an image of another number of channels or dimensions, [`Error::Image`] for one without contrast,
-    /// [`Error::Stopped`] when `progress` breaks.
+    /// [`Error::Unfit`] for an image of another number of channels or dimensions, [`Error::Image`] for one without contrast or for which
+    /// there is not enough memory, [`Error::Stopped`] when `progress` breaks.
     pub fn predict(
         &self,
         image: &Image,
         progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<Prediction, Error> {
         self.expect_fitting(image)?;
+        self.expect_room(image.geometry())?;
         let Settings { classes, config, .. } = &self.settings;
         let orientation = self.orientation_of(image);
         let prepared = Prepared::new(orientation.image(image)?.as_ref(), &config.scaling)?;
@@ -162,6 +170,21 @@ impl Predictor {
             return Err(Error::Unfit { problem, hint: "give images like those the model was trained with" });
         }
         fits(image, config)
+    }
+
+    /// Whether there is memory to segment an image.
+    ///
+    /// # Errors
+    /// [`fewmark_image::Error::OutOfMemory`].
+    pub fn expect_room(&self, image: &Geometry) -> Result<(), Error> {
+        let Settings { classes, config, .. } = &self.settings;
+        let [channels, _] = config.network.channels();
+        let [width, height, depth] = image.size();
+        let window = window(if config.axes() == 2 { [width, height, 1] } else { image.size() }, config);
+        // The samples turned and scaled, the probabilities and, turned back, once more, weights, places of the likeliest, and their codes.
+        let whole = (2 * channels + 2 * classes.count() + 4) as u64 * image.len() as u64;
+        let held = config.network.held_per_voxel() as u64 * window.iter().map(|&n| n as u64).product::<u64>();
+        Ok(memory::plan(format!("segmenting an image of {width} x {height} x {depth} voxels"), 4 * (whole + held))?)
     }
 
     /// See [`Settings::orientation_of`].
@@ -225,6 +248,12 @@ pub(super) fn probabilities<const R: usize, N: Segmenter<R>>(
     Ok(all)
 }
 
+/// Voxels (x, y, z) of the windows in which an image is segmented.
+fn window(image: [usize; 3], config: &SupervisedConfig) -> [usize; 3] {
+    let most = |a: usize| config.window.get(a).copied().unwrap_or(WINDOWS[config.axes() - 2][a]);
+    std::array::from_fn(|a| image[a].min(most(a)))
+}
+
 fn in_windows<const R: usize, N: Segmenter<R>>(
     network: &N,
     image: &Prepared,
@@ -233,10 +262,7 @@ fn in_windows<const R: usize, N: Segmenter<R>>(
     device: &Device,
     progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
 ) -> Result<Vec<f32>, Error> {
-    let window: [usize; 3] = std::array::from_fn(|a| {
-        let most = config.window.get(a).copied().unwrap_or(WINDOWS[R - 4][a]);
-        image.size[a].min(most)
-    });
+    let window = window(image.size, config);
     let weight = weights(window);
     let starts = starts(image.size, window);
     let mut sums = vec![0.0; classes * image.voxels()];

@@ -37,7 +37,8 @@ pub struct Outcome {
 
 /// The cases that a training holds out, by their place: the same for the same number, share and seed.
 pub fn held_out(cases: usize, config: &SupervisedConfig) -> Vec<usize> {
-    let count = if cases < config.validation_from { 0 } else { (config.validation * cases as f64) as usize };
+    let is_scored = cases >= config.validation_from && config.training.validate_every > 0;
+    let count = if is_scored { (config.validation * cases as f64) as usize } else { 0 };
     let mut random = random_of(config.training.seed, 0);
     let mut left: Vec<usize> = (0..cases).collect();
     let mut held: Vec<usize> =

@@ -251,6 +251,11 @@ fn a_model_that_was_shown_something_needs_nothing_else() {
     assert!(a.labels == b.labels && a.probability.samples() == b.probability.samples());
     // It is no model of the other kinds.
     assert!(Predictor::load(model::read(&path).unwrap(), Device::flex()).is_err());
+    // With settings that cannot be it is none either.
+    let mut crafted = model::read(&path).unwrap();
+    crafted.header.config["fewshot"]["size"] = 17.into();
+    let told = Known::load(crafted, Device::flex()).unwrap_err().to_string();
+    assert!(told.contains("size = 17"), "{told}");
     // Without any part of what it was shown it is refused.
     let whole = std::fs::read(&path).unwrap();
     for part in ["background", "object", "mask", "place", "appearance"] {
@@ -323,10 +328,57 @@ fn what_cannot_be_a_support_is_told() {
     let moved = LabelMap::new(labels.labels().to_vec(), moved.unwrap()).unwrap();
     assert!(matches!(Support::new(&predictor, &scan, &moved), Err(Error::Image(_))));
     assert!(matches!(Known::new(predictor, Vec::new()), Err(Error::Unfit { .. })));
-    let flat = Image::new(vec![3.0; 40 * 32 * 6], 1, labels.geometry().clone()).unwrap();
+    let mut samples = vec![3.0; 40 * 32 * 6];
+    let of = |samples: &[f32]| Image::new(samples.to_vec(), 1, labels.geometry().clone()).unwrap();
     let predictor = Predictor::untrained(config(1), Device::flex()).unwrap();
-    assert!(matches!(predictor.encode(&flat, &mut go_on), Err(Error::Unfit { .. })));
+    assert!(matches!(predictor.encode(&of(&samples), &mut go_on), Err(Error::Unfit { .. })));
+    // Where nearly all is background there is contrast all the same.
+    samples[1000..1004].fill(90.0);
+    predictor.encode(&of(&samples), &mut go_on).unwrap();
     assert!(matches!(train_on(&[], &config(1), None, &Device::flex(), None, &mut until(1)), Err(Error::NoCase)));
+}
+
+#[test]
+fn an_object_of_a_pixel_is_seen_wherever_it_lies() {
+    // Two pixels of the square for three of the slice: the middles of features lie up to six pixels apart.
+    let side = 288;
+    let geometry = Geometry::unit(Dimension::Two, [side, side, 1]).unwrap();
+    let samples = (0..side * side).map(|i| ((i * 7919) % 101) as f32).collect();
+    let image = Image::new(samples, 1, geometry.clone()).unwrap();
+    let predictor = Predictor::built_in(Device::flex()).unwrap();
+    let scan = predictor.encode(&image, &mut go_on).unwrap();
+    for at in (100..106).map(|x| 100 * side + x) {
+        let mut labels = LabelMap::new(vec![0; side * side], geometry.clone()).unwrap();
+        labels.labels_mut()[at] = 7;
+        let support = Support::new(&predictor, &scan, &labels).unwrap();
+        assert_eq!((support.codes().collect::<Vec<_>>(), support.showing(7)), (vec![7], vec![0]), "{at}");
+    }
+}
+
+#[test]
+fn a_single_slice_is_no_query_for_a_scan_of_several() {
+    let predictor = Predictor::built_in(Device::flex()).unwrap();
+    let (_, support) = shown(&predictor, 0);
+    let geometry = Geometry::unit(Dimension::Two, [SIZE[0], SIZE[1], 1]).unwrap();
+    let slice = body(0).0.samples()[2 * SIZE[0] * SIZE[1]..][..SIZE[0] * SIZE[1]].to_vec();
+    let known = Known::new(predictor, vec![support]).unwrap();
+    let told = known.segment(&Image::new(slice, 1, geometry).unwrap(), &mut go_on).unwrap_err();
+    assert!(told.to_string().contains("single slice"), "{told}");
+}
+
+#[test]
+fn scans_that_do_not_fit_into_memory_are_refused() {
+    if fewmark_image::memory::free().is_none() {
+        return eprintln!("skipped: this system does not tell how much memory is free");
+    }
+    let predictor = Predictor::built_in(Device::flex()).unwrap();
+    let of = |side: usize| Geometry::unit(Dimension::Three, [side; 3]).unwrap();
+    assert!(predictor.expect_room(&of(64), 1).is_ok());
+    let Err(Error::Image(told)) = predictor.expect_room(&of(1 << 13), 3) else { panic!("40 TiB are free") };
+    assert!(told.to_string().contains("8192 x 8192 x 8192 voxels by 3"), "{told}");
+    // A scan that is there, and so many others that all of them say more of it than can be kept.
+    let told = predictor.expect_fitting(&body(0).0, usize::MAX / (1 << 20)).unwrap_err();
+    assert!(matches!(told, Error::Image(fewmark_image::Error::OutOfMemory { .. })), "{told}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use fewmark_image::{Image, LabelMap};
+use fewmark_image::{Dimension, Geometry, Image, LabelMap, memory};
 use fewmark_learn::supervised::{
     Augmentation, Case, LossConfig, Predictor, SupervisedConfig, held_out, loss, train_on,
 };
@@ -56,6 +56,33 @@ fn two_images_are_learned_and_a_third_is_answered_in_their_codes() {
 }
 
 #[test]
+fn a_file_with_settings_that_cannot_be_is_no_model() {
+    let found = trained(&config(msnet(2), 1), &[case(0, FLAT)]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    found.predictor.save(&path, model::Summary::default()).unwrap();
+    let told = |change: fn(&mut serde_json::Value)| {
+        let mut file = model::read(&path).unwrap();
+        change(&mut file.header.config);
+        Predictor::load(file, Device::flex()).unwrap_err().to_string()
+    };
+    assert!(told(|config| config["config"]["batch"] = 0.into()).contains("batch = 0"));
+    assert!(told(|config| config["classes"] = serde_json::json!([1, 2, 3])).contains("classes"));
+}
+
+#[test]
+fn images_that_do_not_fit_into_memory_are_refused() {
+    if memory::free().is_none() {
+        return eprintln!("skipped: this system does not tell how much memory is free");
+    }
+    let found = trained(&config(msnet(2), 1), &[case(0, FLAT)]).unwrap();
+    let of = |side: usize| Geometry::unit(Dimension::Three, [side; 3]).unwrap();
+    assert!(found.predictor.expect_room(&of(64)).is_ok());
+    let told = found.predictor.expect_room(&of(1 << 13)).unwrap_err().to_string();
+    assert!(told.contains("8192 x 8192 x 8192 voxels"), "{told}");
+}
+
+#[test]
 fn a_network_for_images_learns_from_the_slices_of_volumes() {
     let volume = [33, 28, 7];
     let mut config = SupervisedConfig { augmentation: Augmentation::NONE, ..config(msnet(2), 200) };
@@ -75,6 +102,10 @@ fn the_best_network_of_the_validations_is_kept() {
     let held = held_out(20, &config);
     assert_eq!(held.len(), 4);
     assert!(held_out(19, &config).is_empty());
+    // What would never be scored is learned from.
+    let mut never = config.clone();
+    never.training.validate_every = 0;
+    assert!(held_out(20, &never).is_empty());
     let folder = tempfile::tempdir().unwrap();
     let mut run = Run::create(folder.path().join("run"), &toml::Table::new()).unwrap();
     let mut scores = Vec::new();

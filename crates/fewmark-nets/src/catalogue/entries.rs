@@ -10,6 +10,8 @@ pub(super) struct Entry {
     pub(super) smallest_size: usize,
     /// Samples of features that a training step of the usual width keeps for each voxel: measured, and 5 % more
     pub(super) kept_per_voxel: usize,
+    /// Samples that it holds at most at once for each voxel of an image that it segments, measured likewise
+    pub(super) held_per_voxel: usize,
     pub(super) summary: &'static str,
     pub(super) source: &'static str,
     /// From channels of the image and classes
@@ -28,6 +30,7 @@ pub(super) static MSNET_2D: Entry = Entry {
     rank: 4,
     smallest_size: 1,
     kept_per_voxel: 660,
+    held_per_voxel: 220,
     summary: "A multigrid solver with learnt operators that segments images while it solves.",
     source: MSNET_SOURCE,
     config: |in_channels, classes| Architecture::MsNet2d(MsNetConfig::recommended(in_channels, classes)),
@@ -38,6 +41,7 @@ pub(super) static MSNET_3D: Entry = Entry {
     rank: 5,
     smallest_size: 1,
     kept_per_voxel: 610,
+    held_per_voxel: 165,
     summary: "A multigrid solver with learnt operators that segments volumes while it solves.",
     source: MSNET_SOURCE,
     config: |in_channels, classes| Architecture::MsNet3d(MsNetConfig::recommended(in_channels, classes)),
@@ -48,6 +52,7 @@ pub(super) static UNET: Entry = Entry {
     rank: 4,
     smallest_size: 16,
     kept_per_voxel: 1720,
+    held_per_voxel: 400,
     summary: "The U-Net of five levels with batch norm.",
     source: "Ronneberger, Fischer and Brox, U-Net: convolutional networks for biomedical image segmentation (MICCAI 2015); layers of \
              milesial/Pytorch-UNet",
@@ -59,6 +64,7 @@ pub(super) static DEEPLABV3PLUS: Entry = Entry {
     rank: 4,
     smallest_size: 1,
     kept_per_voxel: 830,
+    held_per_voxel: 350,
     summary: "DeepLabV3+ with a pyramid of dilated convolutions on MobileNetV2, nothing pretrained.",
     source: "Chen, Zhu, Papandreou, Schroff and Adam, Encoder-decoder with atrous separable convolution for semantic image \
              segmentation (ECCV 2018); layers of bubbliiiing/deeplabv3-plus-pytorch",
@@ -70,6 +76,7 @@ pub(super) static R2UNET: Entry = Entry {
     rank: 4,
     smallest_size: 1,
     kept_per_voxel: 5620,
+    held_per_voxel: 640,
     summary: "A U-Net of recurrent residual convolutions.",
     source: "Alom, Hasan, Yakopcic, Taha and Asari, Recurrent residual convolutional neural network based on U-Net (R2U-Net) for \
              medical image segmentation (2018); layers of LeeJunHyun/Image_Segmentation",
@@ -81,6 +88,7 @@ pub(super) static UNET3D: Entry = Entry {
     rank: 5,
     smallest_size: 1,
     kept_per_voxel: 180,
+    held_per_voxel: 60,
     summary: "A narrow 3-D U-Net with residual levels and logits from three of them.",
     source: "Çiçek, Abdulkadir, Lienkamp, Brox and Ronneberger, 3D U-Net: learning dense volumetric segmentation from sparse \
              annotation (MICCAI 2016); layers of black0017/MedicalZooPytorch",
@@ -92,6 +100,7 @@ pub(super) static MED3D: Entry = Entry {
     rank: 5,
     smallest_size: 1,
     kept_per_voxel: 1370,
+    held_per_voxel: 560,
     summary: "A residual network of depth 10 with dilated stages and a decoder of transposed convolutions.",
     source: "Chen, Ma and Zheng, Med3D: transfer learning for 3D medical image analysis (2019); layers of \
              black0017/MedicalZooPytorch",
@@ -103,6 +112,7 @@ pub(super) static DENSEVOXNET: Entry = Entry {
     rank: 5,
     smallest_size: 1,
     kept_per_voxel: 830,
+    held_per_voxel: 245,
     summary: "Two densely connected blocks with an auxiliary output between them.",
     source: "Yu and others, Automatic 3D cardiovascular MR segmentation with densely-connected volumetric ConvNets (MICCAI 2017); \
              layers of black0017/MedicalZooPytorch",
