@@ -375,7 +375,7 @@ fn scans_that_do_not_fit_into_memory_are_refused() {
     let of = |side: usize| Geometry::unit(Dimension::Three, [side; 3]).unwrap();
     assert!(predictor.expect_room(&of(64), 1).is_ok());
     let Err(Error::Image(told)) = predictor.expect_room(&of(1 << 13), 3) else { panic!("40 TiB are free") };
-    assert!(told.to_string().contains("8192 x 8192 x 8192 voxels by 3"), "{told}");
+    assert!(told.to_string().contains("8192 x 8192 x 8192 voxels by 3 others"), "{told}");
     // A scan that is there, and so many others that all of them say more of it than can be kept.
     let told = predictor.expect_fitting(&body(0).0, usize::MAX / (1 << 20)).unwrap_err();
     assert!(matches!(told, Error::Image(fewmark_image::Error::OutOfMemory { .. })), "{told}");
