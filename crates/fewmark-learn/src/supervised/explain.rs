@@ -6,7 +6,7 @@ use fewmark_image::{Geometry, Image, LabelMap, SampleType, crop_to_box, memory, 
 use fewmark_nets::{Energy, MsNet, MsNetConfig, Network2d, Network3d, Pass};
 
 use super::cases::Prepared;
-use super::predictor::{AnyNetwork, Predictor, WINDOWS, cut, dims, likeliest};
+use super::predictor::{AnyNetwork, Predictor, cut, dims, likeliest, window};
 use crate::Error;
 
 /// Fields of all channels on the finest grid that an explanation holds at once, about.
@@ -90,7 +90,7 @@ impl Predictor {
         let prepared = Prepared::new(image, &self.config().scaling)?;
         let (prepared, z_seen) = if R == 4 { (prepared.slice(z), 0) } else { (prepared, z) };
 
-        let window = Window::around(prepared.size, WINDOWS[R - 4], z_seen);
+        let window = Window::around(prepared.size, window(prepared.size, self.config()), z_seen);
         let voxels: usize = window.size.iter().product();
         memory::plan("looking into the network", (4 * FIELDS * network.config().channels * voxels) as u64)?;
         let [x, y] = [0, 1].map(|a| window.start[a]..window.start[a] + window.size[a]);

@@ -19,7 +19,7 @@ use crate::model::{self, Header, Model, Summary};
 pub(super) const METHOD: &str = "supervised";
 
 /// Largest windows (x, y, z) unless the configuration names others, by the axes of a network's images.
-pub(super) const WINDOWS: [[usize; 3]; 2] = [[1024, 1024, 1], [128, 128, 128]];
+const WINDOWS: [[usize; 3]; 2] = [[1024, 1024, 1], [128, 128, 128]];
 
 /// A trained network and how it is used.
 #[derive(Debug)]
@@ -249,7 +249,7 @@ pub(super) fn probabilities<const R: usize, N: Segmenter<R>>(
 }
 
 /// Voxels (x, y, z) of the windows in which an image is segmented.
-fn window(image: [usize; 3], config: &SupervisedConfig) -> [usize; 3] {
+pub(super) fn window(image: [usize; 3], config: &SupervisedConfig) -> [usize; 3] {
     let most = |a: usize| config.window.get(a).copied().unwrap_or(WINDOWS[config.axes() - 2][a]);
     std::array::from_fn(|a| image[a].min(most(a)))
 }
