@@ -217,6 +217,8 @@ fn methods() -> Result<(), Box<dyn Error>> {
         }
     }
     if !plan.development {
+        // With those that other runs have added meanwhile.
+        let rows: Vec<Row> = read_rows(&path)?;
         fewmark::image::write_atomically(path.with_extension("md"), tables(&rows, plan.data).as_bytes())?;
     }
     Ok(())

@@ -144,6 +144,8 @@ fn networks() -> Result<(), Box<dyn Error>> {
         }
     }
     if !plan.development {
+        // With those that other runs have added meanwhile.
+        let rows: Vec<Row> = read_rows(&path)?;
         let text =
             format!("# MSNet and its peers: {}\n\n{}\n\n{}", plan.data.key, plan.data.source, tables(&rows, plan.data));
         fewmark::image::write_atomically(path.with_extension("md"), text.as_bytes())?;
