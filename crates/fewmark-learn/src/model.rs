@@ -103,7 +103,10 @@ impl Model {
         serde_json::from_value(self.header.config.clone()).map_err(|e| self.broken(format!("its configuration: {e}")))
     }
 
-    /// The settings of the file, where they can be.
+    /// Refuses the file where a check of its settings failed.
+    ///
+    /// # Errors
+    /// [`Error::File`].
     pub(crate) fn expect(&self, checked: Result<(), Error>) -> Result<(), Error> {
         checked.map_err(|problem| self.broken(format!("its configuration: {problem}")))
     }

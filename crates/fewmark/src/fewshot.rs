@@ -79,8 +79,8 @@ pub fn start(config: &FewShotConfig, compute: Compute) -> Result<Option<Predicto
 /// share of the work that is done.
 ///
 /// # Errors
-/// [`Error::Learn`] for labels that are empty or of another geometry, and as [`Predictor::expect_room`] and [`Predictor::encode`]; [`Error::Stopped`] when `progress`
-/// breaks.
+/// [`Error::Learn`] for labels that are empty or of another geometry, and as [`Predictor::expect_room`] and [`Predictor::encode`];
+/// [`Error::Stopped`] when `progress` breaks.
 pub fn support(
     encoder: &Predictor,
     image: &Image,

@@ -225,6 +225,7 @@ impl Predictor {
     /// None but for a program that was built wrongly.
     pub fn built_in(device: Device) -> Result<Self, Error> {
         let model = model::parse(BUILT_IN, Path::new("the model inside the program"))?;
+        // Not checked: its settings of inference are in units of that day, and are replaced.
         let config = model.config()?;
         Ok(Self::of(model, config, device)?.with_inference_of(&FewShotConfig::default()))
     }

@@ -71,8 +71,8 @@ impl Default for LossConfig {
 
 impl SupervisedConfig {
     /// What we recommend for an architecture: in 2-D found on white blood cells that are in no reported test, MSNet, 30 training images.
-    /// With a network in 3-D they are neither mirrored nor turned by right angles, as left and right often have labels of their own; where one in 2-D
-    /// learns from slices of volumes, whoever makes the configuration has to see to it.
+    /// What a network in 3-D learns from is neither mirrored nor turned by right angles, as left and right often have labels of their own; where one in
+    /// 2-D learns from slices of volumes, whoever makes the configuration has to see to it.
     pub fn new(network: Architecture) -> Self {
         let flat = network.rank() == 4;
         Self {
