@@ -158,6 +158,11 @@ pub fn is_series(path: impl AsRef<Path>) -> bool {
     path.as_ref().is_dir() && dicom::holds_series(path.as_ref())
 }
 
+/// Whether there are DICOM files in a folder, of a series or not, as the first few of its files tell.
+pub fn holds_dicom(folder: impl AsRef<Path>) -> bool {
+    dicom::holds_dicom(folder.as_ref())
+}
+
 /// Whether two paths lead to one file; to a file that is not there only the path itself does.
 pub fn same_file(one: impl AsRef<Path>, other: impl AsRef<Path>) -> bool {
     let place = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());

@@ -104,10 +104,31 @@ impl LabelMap {
 
     /// The labels that occur, without the background, in ascending order.
     pub fn present(&self) -> Vec<u16> {
-        let mut seen = vec![false; usize::from(u16::MAX) + 1];
-        for &label in &self.labels {
-            seen[usize::from(label)] = true;
-        }
-        (1..=u16::MAX).filter(|&label| seen[usize::from(label)]).collect()
+        present(&self.labels)
     }
+
+    /// The labels that occur in slice `z`, without the background, in ascending order.
+    ///
+    /// # Panics
+    /// If there is no such slice.
+    pub fn present_in(&self, z: usize) -> Vec<u16> {
+        present(self.slice(z))
+    }
+
+    /// The labels of slice `z`, `[y, x]`.
+    ///
+    /// # Panics
+    /// If there is no such slice.
+    pub fn slice(&self, z: usize) -> &[u16] {
+        let [width, height, _] = self.geometry.size();
+        &self.labels[z * width * height..(z + 1) * width * height]
+    }
+}
+
+fn present(labels: &[u16]) -> Vec<u16> {
+    let mut seen = vec![false; usize::from(u16::MAX) + 1];
+    for &label in labels {
+        seen[usize::from(label)] = true;
+    }
+    (1..=u16::MAX).filter(|&label| seen[usize::from(label)]).collect()
 }

@@ -37,6 +37,11 @@ impl Orientation {
         Self(std::array::from_fn(|axis| (order[axis], cosine(axis, order[axis]) < 0.0)))
     }
 
+    /// Voxels along the axes in this order, of a volume of this size.
+    pub fn size(&self, size: [usize; 3]) -> [usize; 3] {
+        self.0.map(|(of, _)| size[of])
+    }
+
     /// A volume in this order.
     ///
     /// # Errors
@@ -103,7 +108,7 @@ impl Orientation {
         let sign = |backwards: bool| if backwards { -1.0 } else { 1.0 };
         Ok(Geometry::from_parts(
             geometry.dimension(),
-            self.0.map(|(of, _)| size[of]),
+            self.size(size),
             self.0.map(|(of, _)| spacing[of]),
             geometry.voxel_to_world(first),
             direction.map(|row| self.0.map(|(of, backwards)| sign(backwards) * row[of])),
@@ -152,6 +157,7 @@ mod tests {
         for orientation in all() {
             let turned = orientation.image(&volume).unwrap();
             assert_eq!(world(&turned), world(&volume), "{orientation:?}");
+            assert_eq!(orientation.size([2, 3, 4]), turned.geometry().size());
             // The way back, and the way that is found to where it came from.
             assert_eq!(orientation.back(turned.samples().to_vec(), [2, 3, 4]), volume.samples());
             let found = Orientation::towards(turned.geometry(), &volume.geometry().direction());

@@ -135,11 +135,20 @@ fn labels_stay_labels() {
     let map = LabelMap::new(labels, geometry.clone()).unwrap();
     let finer = resample_labels_to_spacing(&map, [0.5; 3]).unwrap();
     assert_eq!(finer.present(), [7, 300]);
+    assert_eq!(map.slice(5), &map.labels()[180..]);
     let back = resample_labels_to(&finer, &geometry, 9).unwrap();
     // Centres of old voxels lie half way between new ones, all of which came from the old voxel.
     assert_eq!(back, map);
     let beyond = geometry.window([10, 0, 0], [2, 2, 2]).unwrap();
     assert_eq!(resample_labels_to(&map, &beyond, 9).unwrap().present(), [9]);
+}
+
+#[test]
+fn labels_are_listed_by_slice() {
+    let geometry = Geometry::unit(Dimension::Three, [2, 2, 3]).unwrap();
+    let map = LabelMap::new(vec![0, 9, 4, 9, 0, 0, 0, 0, 9, 65535, 0, 0], geometry).unwrap();
+    assert_eq!([0, 1, 2].map(|z| map.present_in(z)), [vec![4, 9], vec![], vec![9, 65535]]);
+    assert_eq!(map.present(), [4, 9, 65535]);
 }
 
 #[test]

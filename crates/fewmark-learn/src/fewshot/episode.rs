@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use fewmark_image::{Dimension, Geometry, Image};
 use rand::RngExt as _;
+use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::config::{EpisodeConfig, FewShotConfig, Source};
-use super::scan::{Scan, Slices, codes_in, share};
+use super::scan::{Scan, Slices, samples_in_unit, share};
 use super::support::Support;
 use super::synthesis;
 use crate::Error;
@@ -38,7 +39,7 @@ pub fn check(scans: &[Scan], config: &FewShotConfig) -> Result<(), Error> {
         return Err(Error::NoCase);
     }
     let of_scan = |scan: &Scan| {
-        Slices::standardised(&scan.image, config, config.size)?;
+        samples_in_unit(&scan.image, config)?;
         match (&scan.labels, config.episodes.source) {
             (Some(labels), Source::Labels) => Support::check(scan.image.geometry(), labels),
             (None, Source::Labels) => Err(Error::Unfit {
@@ -98,7 +99,7 @@ impl<'a> Episodes<'a> {
             (Source::Labels, Some(labels)) => {
                 let slice = |z| {
                     let mut regions = vec![0; squares[0].len()];
-                    for code in codes_in(labels, z) {
+                    for code in labels.present_in(z) {
                         let share = share(labels, z, code, &frame);
                         regions.iter_mut().zip(share).filter(|(_, s)| *s > 0.5).for_each(|(region, _)| *region = code);
                     }
@@ -162,18 +163,30 @@ impl<'a> Episodes<'a> {
             let (image, regions) = synthesis::slice(self.config.size, random);
             let slice = Slice { image, regions };
             let large = large_regions(&slice.regions, least_pixels);
-            let region = if large.is_empty() { 0 } else { large[random.random_range(0..large.len())] };
+            let any = if large.is_empty() { large_regions(&slice.regions, 1) } else { large };
+            let region = any[random.random_range(0..any.len())];
             let support = self.pair(&slice, region, augment_support, random);
             return Episode { support, query: self.pair(&slice, region, true, random) };
         }
-        let [support, query] = if self.of_slice.is_empty() {
-            let class = &self.classes[random.random_range(0..self.classes.len())];
-            let mut any = || class[random.random_range(0..class.len())];
-            [any(), any()]
+        let places = if self.of_slice.is_empty() {
+            any_two(&self.classes[random.random_range(0..self.classes.len())], random)
         } else {
             let classes = &self.of_slice[random.random_range(0..self.of_slice.len())];
             [self.classes[classes[random.random_range(0..classes.len())]][0]; 2]
         };
+        self.of_places(places, random)
+    }
+
+    /// Some episodes of one label, which is drawn the more often the fewer slices have it (Roy and others 2020).
+    pub(super) fn draw_of_one_label(&self, count: usize, random: &mut ChaCha8Rng) -> Vec<Episode> {
+        // A label that all slices have is not impossible.
+        let weight = |class: &Vec<_>| self.slices.len() - class.len() + 1;
+        let class = self.classes.choose_weighted(random, weight).expect("weights of at least 1");
+        (0..count).map(|_| self.of_places(any_two(class, random), random)).collect()
+    }
+
+    fn of_places(&self, [support, query]: [(usize, u16); 2], random: &mut ChaCha8Rng) -> Episode {
+        let augment_support = self.config.episodes.augment_support;
         let support = self.pair(&self.slices[support.0], support.1, augment_support, random);
         Episode { support, query: self.pair(&self.slices[query.0], query.1, true, random) }
     }
@@ -187,6 +200,11 @@ impl<'a> Episodes<'a> {
         let [image, mask] = self.config.augmentation.vary(&slice.image, &mask, self.config.size, random);
         Pair { image, mask }
     }
+}
+
+/// Two places of a class, which may be the same.
+fn any_two(class: &[(usize, u16)], random: &mut ChaCha8Rng) -> [(usize, u16); 2] {
+    std::array::from_fn(|_| class[random.random_range(0..class.len())])
 }
 
 /// The regions, from 1 on, of at least so many pixels.

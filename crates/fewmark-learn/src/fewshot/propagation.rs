@@ -7,8 +7,9 @@ use std::ops::ControlFlow;
 
 use fewmark_image::LabelMap;
 
+use super::encoded::Encoded;
 use super::inference::View;
-use super::predictor::{Encoded, Predictor};
+use super::predictor::Predictor;
 use super::support::Support;
 use crate::Error;
 

@@ -4,9 +4,9 @@
 
 use rayon::prelude::*;
 
+use super::encoded::Encoded;
 use super::fusion::{Found, Joined, SUREST};
 use super::inference::InferenceConfig;
-use super::predictor::Encoded;
 use crate::Error;
 
 /// How often brightness and object are told by each other.

@@ -1,7 +1,5 @@
 //! Scans as an encoder sees them.
 
-use std::collections::BTreeSet;
-
 use fewmark_image::{Geometry, Image, LabelMap, intensity};
 
 use super::config::FewShotConfig;
@@ -91,17 +89,7 @@ fn clipped(image: &Image, config: &FewShotConfig) -> Result<(Vec<f32>, [f32; 2])
     })
 }
 
-/// The labels that occur in a slice, without the background.
-pub(super) fn codes_in(labels: &LabelMap, z: usize) -> BTreeSet<u16> {
-    let [width, height, _] = labels.geometry().size();
-    let slice = &labels.labels()[z * width * height..(z + 1) * width * height];
-    // Neighbours mostly have the same.
-    slice.chunk_by(PartialEq::eq).map(|run| run[0]).filter(|&code| code != 0).collect()
-}
-
 /// The share of a label in each pixel of the square around a slice.
 pub(super) fn share(labels: &LabelMap, z: usize, label: u16, frame: &Frame) -> Vec<f32> {
-    let [width, height, _] = labels.geometry().size();
-    let slice = &labels.labels()[z * width * height..(z + 1) * width * height];
-    frame.put(&slice.iter().map(|&l| f32::from(u8::from(l == label))).collect::<Vec<_>>(), 0.0)
+    frame.put(&labels.slice(z).iter().map(|&l| f32::from(u8::from(l == label))).collect::<Vec<_>>(), 0.0)
 }

@@ -9,10 +9,10 @@ use super::alignment::Stack;
 use super::appearance::Appearance;
 use super::augmentation::smooth;
 use super::deformation::Laid;
+use super::encoded::Encoded;
 use super::inference::InferenceConfig;
 use super::place::{Body, Laying, blurred};
-use super::predictor::{Encoded, Predictor, SlicePrototypes};
-use super::scan::codes_in;
+use super::predictor::{Predictor, SlicePrototypes};
 use super::search::Labelled;
 use crate::Error;
 
@@ -65,7 +65,7 @@ impl Support {
         };
         let mut showing: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
         for z in 0..scan.depth() {
-            codes_in(labels, z).into_iter().for_each(|code| showing.entry(code).or_default().push(z));
+            labels.present_in(z).into_iter().for_each(|code| showing.entry(code).or_default().push(z));
         }
         for (code, slices) in showing {
             let shots = predictor.shots(scan, labels, &slices, code);

@@ -83,7 +83,7 @@ impl Predictor {
         z: Option<usize>,
     ) -> Result<Explained, Error> {
         self.expect_fitting(image)?;
-        let turned = self.orientation_of(image).image(image)?;
+        let turned = self.orientation_of(image.geometry()).image(image)?;
         let image = turned.as_ref();
         let z = z.unwrap_or(image.geometry().size()[2] / 2);
         let flat = slice(image, 2, z)?;

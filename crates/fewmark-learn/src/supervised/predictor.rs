@@ -58,8 +58,8 @@ pub(super) struct Settings {
 
 impl Settings {
     /// How an image is turned so that its axes run as those of the images that were learned from.
-    pub(super) fn orientation_of(&self, image: &Image) -> Orientation {
-        let towards = |direction| Orientation::towards(image.geometry(), &direction);
+    pub(super) fn orientation_of(&self, image: &Geometry) -> Orientation {
+        let towards = |direction| Orientation::towards(image, &direction);
         self.direction.map_or(Orientation::SAME, towards)
     }
 }
@@ -136,7 +136,7 @@ impl Predictor {
         self.expect_fitting(image)?;
         self.expect_room(image.geometry())?;
         let Settings { classes, config, .. } = &self.settings;
-        let orientation = self.orientation_of(image);
+        let orientation = self.orientation_of(image.geometry());
         let prepared = Prepared::new(orientation.image(image)?.as_ref(), &config.scaling)?;
         let (count, device) = (classes.count(), &self.device);
         let probabilities = match &self.network {
@@ -180,7 +180,8 @@ impl Predictor {
         let Settings { classes, config, .. } = &self.settings;
         let [channels, _] = config.network.channels();
         let [width, height, depth] = image.size();
-        let window = window(if config.axes() == 2 { [width, height, 1] } else { image.size() }, config);
+        let turned = self.orientation_of(image).size(image.size());
+        let window = window(if config.axes() == 2 { [turned[0], turned[1], 1] } else { turned }, config);
         // The samples turned and scaled, the probabilities and, turned back, once more, weights, places of the likeliest, and their codes.
         let whole = (2 * channels + 2 * classes.count() + 4) as u64 * image.len() as u64;
         let held = config.network.held_per_voxel() as u64 * window.iter().map(|&n| n as u64).product::<u64>();
@@ -188,7 +189,7 @@ impl Predictor {
     }
 
     /// See [`Settings::orientation_of`].
-    pub(super) fn orientation_of(&self, image: &Image) -> Orientation {
+    pub(super) fn orientation_of(&self, image: &Geometry) -> Orientation {
         self.settings.orientation_of(image)
     }
 

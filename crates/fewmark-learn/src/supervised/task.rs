@@ -86,7 +86,7 @@ pub fn train_on(
 
 /// A case whose axes run as those of the first.
 fn turned<'a>(case: &'a Case, settings: &Settings) -> Result<Cow<'a, Case>, Error> {
-    let orientation = settings.orientation_of(&case.image);
+    let orientation = settings.orientation_of(case.image.geometry());
     if orientation == Orientation::SAME {
         return Ok(Cow::Borrowed(case));
     }

@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use fewmark_image::Error::OutOfMemory;
 use fewmark_image::{Dimension, Geometry, Image, LabelMap, memory};
 use fewmark_learn::supervised::{
     Augmentation, Case, LossConfig, Predictor, SupervisedConfig, held_out, loss, train_on,
 };
-use fewmark_learn::{Run, model};
+use fewmark_learn::{Error, Run, model};
 use fewmark_nets::{Architecture, MsNetConfig, UNetConfig};
 
 use crate::labelled::{CODES, case, config, trained};
@@ -80,6 +81,22 @@ fn images_that_do_not_fit_into_memory_are_refused() {
     assert!(found.predictor.expect_room(&of(64)).is_ok());
     let told = found.predictor.expect_room(&of(1 << 13)).unwrap_err().to_string();
     assert!(told.contains("8192 x 8192 x 8192 voxels"), "{told}");
+
+    // A volume is seen through the same windows whichever way it is stored, so it needs as much.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    found.predictor.save(&path, model::Summary::default()).unwrap();
+    let mut file = model::read(&path).unwrap();
+    let upright = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+    file.header.config["direction"] = serde_json::to_value(upright).unwrap();
+    let predictor = Predictor::load(file, Device::flex()).unwrap();
+    let needed = |size, direction| {
+        let volume = Geometry::from_parts(Dimension::Three, size, [1.0; 3], [0.0; 3], direction).unwrap();
+        let Err(Error::Image(OutOfMemory { need, .. })) = predictor.expect_room(&volume) else { panic!("{size:?}") };
+        need
+    };
+    let lying = [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]];
+    assert_eq!(needed([8, 1 << 18, 1 << 18], lying), needed([1 << 18, 1 << 18, 8], upright));
 }
 
 #[test]

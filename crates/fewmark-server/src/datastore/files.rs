@@ -1,10 +1,9 @@
 //! What lies in a folder.
 
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use fewmark::image::Format;
+use fewmark::image::holds_dicom;
 
 /// The name of a file without its folders.
 pub(crate) fn name_of(path: &Path) -> String {
@@ -53,17 +52,4 @@ pub(super) fn series(folder: &Path, others: &[&str]) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = folders.map(|entry| entry.path()).filter(|path| holds_dicom(path)).collect();
     found.sort();
     found
-}
-
-/// Files of a folder that are looked into: a series may have thousands, and studies are listed often.
-const LOOKED_INTO: usize = 8;
-
-/// Whether one of the first files that are found in a folder is DICOM.
-fn holds_dicom(folder: &Path) -> bool {
-    let paths = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    paths.filter(|path| !name_of(path).starts_with('.') && path.is_file()).take(LOOKED_INTO).any(|path| {
-        let mut head = [0; 132];
-        let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
-        read.is_ok() && Format::of_bytes(&head) == Some(Format::Dicom)
-    })
 }

@@ -35,7 +35,7 @@ use crate::{DecodeError, Format, Geometry, Image, SampleType};
 pub use self::attributes::{Attribute, Value, tag_named};
 pub use self::frames::{Frames, read_frames};
 pub use self::header::{FileHeader, read_header};
-pub(crate) use self::series::{holds_series, read_files, read_folder};
+pub(crate) use self::series::{holds_dicom, holds_series, read_files, read_folder};
 
 /// Decodes one file, whose frames are the slices of a volume.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {

@@ -40,6 +40,15 @@ pub(crate) fn holds_series(folder: &Path) -> bool {
     matches!(&series[..], [Some(one), Some(other)] if one == other)
 }
 
+/// Whether one of the first files that are found in a folder is DICOM; hidden ones are passed over. Only a few are looked into, as a series may have
+/// thousands.
+pub(crate) fn holds_dicom(folder: &Path) -> bool {
+    const LOOKED_INTO: usize = 8;
+    let hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let paths = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    paths.filter(|path| !hidden(path) && path.is_file()).take(LOOKED_INTO).any(|path| has_magic(&path))
+}
+
 /// Reads DICOM files that are the slices of one series.
 pub(crate) fn read_files(files: &[PathBuf]) -> Result<Image, Error> {
     read(files.first().map_or(Path::new(""), PathBuf::as_path), files, Others::Refuse)
