@@ -213,7 +213,7 @@ pub struct ClassRow {
     pub largest: Vec<f64>,
     /// Dice of whole scans that are segmented by the whole labelled scan, nothing being known of the query.
     pub whole: Vec<f64>,
-    /// The 95th percentile of the distances between the surfaces of that, in mm; the diagonal of the scan where nothing is found.
+    /// The 95th percentile of the distances between the surfaces of that, in the data set's unit; the diagonal of the scan where nothing is found.
     pub hd95: Vec<f64>,
 }
 

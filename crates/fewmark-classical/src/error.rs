@@ -60,4 +60,14 @@ impl Error {
         let expected = grid.len();
         if found == expected { Ok(()) } else { Err(Self::Length { what, expected, found }) }
     }
+
+    /// What the user can do about it, where something can be said.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFinite { what: "image", .. } => {
+                Some("replace what is no number by that of the background, with what exported the image".into())
+            }
+            _ => None,
+        }
+    }
 }

@@ -70,7 +70,9 @@ fn what_cannot_be_is_refused() {
     let mut image = [0.0; 12];
     image[3] = f32::NAN;
     assert!(matches!(run(&image, plain()), Error::NotFinite { count: 1, .. }));
-    assert!(matches!(run(&[0.0; 12], FelzenszwalbParams { sigma: -1.0, ..plain() }), Error::Parameter { .. }));
+    for sigma in [-1.0, 1e10, f64::NAN] {
+        assert!(matches!(run(&[0.0; 12], FelzenszwalbParams { sigma, ..plain() }), Error::Parameter { .. }));
+    }
 }
 
 #[test]

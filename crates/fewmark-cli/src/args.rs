@@ -177,7 +177,7 @@ impl From<DeviceArg> for fewmark::learn::Compute {
 pub(crate) struct Train {
     /// What is trained: dip (a few images with clicks, no labels), fewshot (scans, labels or not), msnet, or another network of
     /// `fewmark networks` (labelled images)
-    #[arg(value_name = "NETWORK", required_unless_present = "resume", conflicts_with = "resume", value_parser = trainings(), hide_possible_values = true)]
+    #[arg(value_name = "NETWORK", required_unless_present = "resume", value_parser = trainings(), hide_possible_values = true)]
     pub(crate) what: Option<String>,
     /// Images, or folders of them
     #[arg(long, num_args = 1.., value_name = "PATH", value_hint = ValueHint::AnyPath)]

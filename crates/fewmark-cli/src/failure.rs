@@ -60,9 +60,14 @@ impl Failure {
             return failures.pop().map_or(Ok(()), Err);
         }
         let Some(first) = failures.first() else { return Ok(()) };
-        let lines: Vec<&str> = failures.iter().map(|failure| failure.message.as_str()).collect();
+        let common = failures.iter().all(|failure| failure.hint == first.hint);
+        let line = |failure: &Self| match &failure.hint {
+            Some(hint) if !common => format!("{}\n  hint: {hint}", failure.message),
+            _ => failure.message.clone(),
+        };
+        let lines: Vec<String> = failures.iter().map(line).collect();
         let message = format!("{} of {all} {what} failed:\n{}", failures.len(), lines.join("\n"));
-        Err(Self { kind: first.kind, message, hint: first.hint.clone() })
+        Err(Self { kind: first.kind, message, hint: first.hint.clone().filter(|_| common) })
     }
 
     /// Prints the failure and gives the exit code.

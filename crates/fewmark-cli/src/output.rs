@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use fewmark::Image;
-use fewmark::image::{Error, write_atomically};
+use fewmark::image::{Error, expect_room_in, write_atomically};
+use fewmark::{Image, LabelMap};
 use serde::Serialize;
 
 use crate::args::Common;
@@ -45,16 +45,27 @@ pub(crate) fn read_image(paths: &[std::path::PathBuf]) -> Result<Image, Failure>
     })
 }
 
-/// Refuses a folder that could not be made, before the work for what goes into it.
-pub(crate) fn expect_output_folder(path: &Path) -> Result<(), Failure> {
-    let made = path.ancestors().find(|folder| folder.exists());
-    match made {
-        Some(folder) if !folder.is_dir() => {
-            let source = std::io::ErrorKind::NotADirectory.into();
-            Err(Error::Io { action: "write", path: folder.to_owned(), source }.into())
-        }
-        _ => Ok(()),
+/// Labels that a map has at the most; one with more is a picture.
+const MOST_LABELS: usize = 255;
+
+/// Refuses a map that is none.
+pub(crate) fn expect_label_map(map: &LabelMap, path: &Path) -> Result<(), Failure> {
+    let count = map.present().len();
+    if count <= MOST_LABELS {
+        return Ok(());
     }
+    Err(Failure::work(format!("{path:?} has {count} different labels, expected {MOST_LABELS} at the most"))
+        .hint("give the label map, not the image; or name labels with --labels"))
+}
+
+/// Refuses a folder that could not be made or written into, before the work for what goes into it.
+pub(crate) fn expect_output_folder(path: &Path) -> Result<(), Failure> {
+    let made = path.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    if made.is_dir() {
+        return Ok(expect_room_in(made)?);
+    }
+    let source = std::io::ErrorKind::NotADirectory.into();
+    Err(Error::Io { action: "write", path: made.to_owned(), source }.into())
 }
 
 /// Makes a folder for results, unless it is there.

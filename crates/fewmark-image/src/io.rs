@@ -139,18 +139,22 @@ pub fn expect_writable(path: impl AsRef<Path>) -> Result<(), Error> {
     expect_folder(path)
 }
 
-/// Whether the folder is there that a file is to be written to.
+/// Whether a file can be written there: whether its folder is there, and files can be made in it.
 ///
 /// # Errors
 /// [`Error::Io`] when it is not, or when the file itself is a folder.
 pub fn expect_folder(path: impl AsRef<Path>) -> Result<(), Error> {
     let path = path.as_ref();
-    let failed = |e| Error::io("write", path, e);
-    if path.is_dir() {
-        return Err(failed(ErrorKind::IsADirectory.into()));
-    }
-    let folder = std::fs::metadata(folder_of(path)).map_err(failed)?;
-    if folder.is_dir() { Ok(()) } else { Err(failed(ErrorKind::NotADirectory.into())) }
+    if is_device(path) { Ok(()) } else { beside(path).map(drop) }
+}
+
+/// Whether files can be made in a folder that is there.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn expect_room_in(folder: impl AsRef<Path>) -> Result<(), Error> {
+    let folder = folder.as_ref();
+    new_file_in(folder).map(drop).map_err(|e| Error::io("write into", folder, e.kind().into()))
 }
 
 /// Whether a path is a folder with a DICOM series, which [`read_image`] reads as one image.
@@ -214,16 +218,33 @@ pub fn write_labels(path: impl AsRef<Path>, labels: &LabelMap) -> Result<(), Err
 pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), Error> {
     let path = path.as_ref();
     let failed = |e| Error::io("write", path, e);
-    if std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+    if is_device(path) {
         return std::fs::write(path, bytes).map_err(failed);
     }
-    expect_folder(path)?;
-    // The error of the temporary file would name that file.
-    let mut file = new_file_in(folder_of(path)).map_err(|e| failed(e.kind().into()))?;
+    let mut file = beside(path)?;
     file.write_all(bytes).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|e| failed(e.error))?;
     Ok(())
+}
+
+/// Whether there is a device or a pipe in a place.
+fn is_device(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir())
+}
+
+/// A temporary file beside the place of another.
+fn beside(path: &Path) -> Result<tempfile::NamedTempFile, Error> {
+    let failed = |e| Error::io("write", path, e);
+    if path.is_dir() {
+        return Err(failed(ErrorKind::IsADirectory.into()));
+    }
+    let folder = folder_of(path);
+    if !std::fs::metadata(folder).map_err(failed)?.is_dir() {
+        return Err(failed(ErrorKind::NotADirectory.into()));
+    }
+    // The error of the temporary file would name that file.
+    new_file_in(folder).map_err(|e| failed(e.kind().into()))
 }
 
 /// A temporary file with the permissions of an ordinary new file: `tempfile` makes them private by default.

@@ -32,8 +32,8 @@ pub use format::Format;
 pub use geometry::{Dimension, Geometry, GeometryError, GeometryMismatch};
 pub use image::Image;
 pub use io::{
-    Compression, decode, encode, encode_png, expect_apart, expect_folder, expect_writable, holds_dicom, is_series,
-    read_image, read_labels, read_series, same_file, write_atomically, write_image, write_labels,
+    Compression, decode, encode, encode_png, expect_apart, expect_folder, expect_room_in, expect_writable, holds_dicom,
+    is_series, read_image, read_labels, read_series, same_file, write_atomically, write_image, write_labels,
 };
 pub use label_map::{Label, LabelMap};
 pub use orientation::Orientation;

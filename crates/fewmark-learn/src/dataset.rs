@@ -200,7 +200,7 @@ pub fn images(paths: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, Error> {
     }
 }
 
-/// The files of some files and folders, by the name that `case_name` gives them; in a folder, files without one are passed over. A folder to which
+/// The files of some files and folders, by the name that `case_name` gives them; in a folder, files without one and hidden ones are passed over. A folder to which
 /// it gives a name counts as a file.
 ///
 /// # Errors
@@ -234,6 +234,8 @@ pub fn files(
         let entries = std::fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
         let mut entries: Vec<PathBuf> = entries.map_err(|e| io("list", path, e))?.iter().map(|e| e.path()).collect();
         entries.sort();
+        // Systems put files of their own beside others, under hidden names that end alike.
+        entries.retain(|file| !file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')));
         for file in entries {
             if let Some(name) = case_name(&file) {
                 add(name, file)?;
@@ -285,7 +287,14 @@ mod tests {
 
     #[test]
     fn files_are_paired_by_name_whatever_their_endings() {
-        let f = folder(&["images/b.nii.gz", "images/a.png", "images/notes.txt", "with/a.json", "with/b.json"]);
+        let f = folder(&[
+            "images/b.nii.gz",
+            "images/a.png",
+            "images/notes.txt",
+            "images/._b.nii.gz",
+            "with/a.json",
+            "with/b.json",
+        ]);
         assert_eq!(paired(&f, Companion::Marks).unwrap(), ["a", "b"]);
         let f = folder(&["images/b.nii.gz", "images/a.png", "with/a.nrrd", "with/b.png"]);
         assert_eq!(paired(&f, Companion::Labels).unwrap(), ["a", "b"]);

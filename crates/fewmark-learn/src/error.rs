@@ -115,7 +115,8 @@ impl Error {
             Self::Data { hint, .. } | Self::Unfit { hint, .. } | Self::Run { hint, .. } => Some((*hint).into()),
             Self::NotExplained { .. } => Some("give a model that `fewmark train msnet` made".into()),
             Self::Device(..) => Some("leave out --device gpu to work on the CPU".into()),
-            Self::Network(_) | Self::Classical(_) | Self::Setting { .. } | Self::Stopped => None,
+            Self::Classical(error) => error.hint(),
+            Self::Network(_) | Self::Setting { .. } | Self::Stopped => None,
         }
     }
 

@@ -87,9 +87,17 @@ pub fn file_of(path: &Path) -> PathBuf {
 /// Reads a model; of a run folder the one that it came to.
 ///
 /// # Errors
-/// [`Error::Image`] when the file cannot be read, [`Error::File`] when it is no model.
+/// [`Error::Image`] when the file cannot be read, [`Error::File`] when it is no model, [`Error::Run`] for a training that has not ended.
 pub fn read(path: impl AsRef<Path>) -> Result<Model, Error> {
-    let path = file_of(path.as_ref());
+    let given = path.as_ref();
+    let path = file_of(given);
+    if run::is_unfinished(given) {
+        return Err(Error::Run {
+            path: given.to_owned(),
+            problem: "the training has not ended, so there is no model yet".into(),
+            hint: "go on with it: `fewmark train --resume FOLDER`",
+        });
+    }
     let (header, weights) = tensor_file::read(&path, KIND)?;
     Ok(Model { header, weights, path })
 }

@@ -27,6 +27,11 @@ const LOCK: &str = ".lock";
 const BEST: &str = "best network";
 pub(crate) const MODEL: &str = "model.safetensors";
 
+/// Whether a folder holds a training that has not come to a model.
+pub(crate) fn is_unfinished(path: &Path) -> bool {
+    path.join(CONFIG).exists() && !path.join(MODEL).exists()
+}
+
 /// A folder that this program, and no other, trains in.
 #[derive(Debug)]
 pub struct Run {

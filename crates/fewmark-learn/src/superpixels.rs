@@ -66,7 +66,7 @@ impl SuperpixelParams {
 /// The superpixels of an image, from 1 on; 0 is what is not foreground, by the mean of the channels.
 ///
 /// # Errors
-/// [`Error::Classical`] for parameters that cannot be and samples that are not finite, [`Error::Image`] for more superpixels than a label
+/// [`Error::Classical`] for parameters that cannot be and samples that are not finite, [`Error::Unfit`] for more superpixels than a label
 /// map has labels.
 pub fn superpixels(image: &Image, params: &SuperpixelParams) -> Result<LabelMap, Error> {
     let geometry = image.geometry();
@@ -95,8 +95,8 @@ pub fn superpixels(image: &Image, params: &SuperpixelParams) -> Result<LabelMap,
         let parts = within(&parts, &mask);
         let most = parts.iter().copied().max().unwrap_or(0);
         if most > u32::from(u16::MAX) {
-            let found = format!("{most} superpixels, of which a label map holds 65535");
-            return Err(fewmark_image::Error::NotLabels { path: None, found }.into());
+            let problem = format!("{most} superpixels were found, of which a label map holds 65535");
+            return Err(Error::Unfit { problem, hint: "ask for fewer or larger superpixels" });
         }
         labels.extend(parts.into_iter().map(|part| part as u16));
     }

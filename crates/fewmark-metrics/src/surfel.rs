@@ -75,7 +75,8 @@ impl SurfelDistances {
         let limit = tolerance * (1.0 + f64::from(f32::EPSILON));
         let both = || self.to_truth.iter().chain(&self.to_prediction);
         let whole: f64 = both().map(|s| s.size).sum();
-        let near: f64 = both().filter(|s| s.distance <= limit).map(|s| s.size).sum();
+        // The sum of nothing is -0.
+        let near = 0.0 + both().filter(|s| s.distance <= limit).map(|s| s.size).sum::<f64>();
         (whole > 0.0).then(|| near / whole)
     }
 

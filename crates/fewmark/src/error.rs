@@ -121,7 +121,8 @@ impl Error {
             Self::Classical(fewmark_classical::Error::Dimension { .. }) => Some(
                 "segment one slice with --slice Z, or use a method for volumes: `fewmark methods` lists them".into(),
             ),
-            Self::Classical(_) | Self::Stopped => None,
+            Self::Classical(error) => error.hint(),
+            Self::Stopped => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Pictures of a result: the windowed image, the contour of every label, and the clicks.
 //!
-//! A 2-D image is shown as it is stored. Of a volume three planes are shown beside each other, axial, coronal and sagittal, in the
-//! radiological way: the patient's right on the left of the picture, anterior or superior at the top.
+//! A 2-D image is shown as it is stored. Of a volume three planes are shown beside each other, axial, coronal and sagittal (of a single slice
+//! that slice), in the radiological way: the patient's right on the left of the picture, anterior or superior at the top.
 
 use fewmark_image::intensity::percentiles;
 use fewmark_image::{Dimension, Geometry, Image, LabelMap};
@@ -98,9 +98,12 @@ fn planes(geometry: &Geometry, focus: [usize; 3]) -> Vec<Plane> {
     }
     // Pictures run towards the patient's left, back and feet: against each of the RAS+ world axes.
     let [left, posterior, inferior] = towards_negative_world_axes(geometry);
-    [(left, posterior, inferior), (left, inferior, posterior), (posterior, inferior, left)]
-        .map(|(across, down, cut)| Plane { across, down, cut: (cut.axis, focus[cut.axis]) })
-        .into()
+    let all = [(left, posterior, inferior), (left, inferior, posterior), (posterior, inferior, left)]
+        .map(|(across, down, cut)| Plane { across, down, cut: (cut.axis, focus[cut.axis]) });
+    // Across a single slice there is nothing to see.
+    let (seen, lines): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|plane| plane.axes().iter().all(|&axis| geometry.size()[axis] > 1));
+    if seen.is_empty() { lines } else { seen }
 }
 
 /// For each world axis the voxel axis closest to it, flipped so that it runs against it.
@@ -296,6 +299,15 @@ mod tests {
             colors(&picture).iter().enumerate().filter(|(_, c)| **c == contour).map(|(i, _)| i).collect();
         assert_eq!(drawn.len(), 4 * 200 - 4);
         assert!(drawn.iter().all(|&i| inside(i)));
+    }
+
+    #[test]
+    fn of_a_single_slice_that_slice_is_shown() {
+        let geometry = Geometry::unit(Dimension::Three, [8, 4, 1]).unwrap();
+        let image = Image::new((0..32).map(|i| i as f32).collect(), 1, geometry.clone()).unwrap();
+        let labels = LabelMap::new(vec![0; 32], geometry).unwrap();
+        let picture = render(&image, &labels, &VoxelMarks::default()).unwrap();
+        assert_eq!(picture.geometry().size(), [512, 256, 1]);
     }
 
     #[test]

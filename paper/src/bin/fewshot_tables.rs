@@ -200,7 +200,11 @@ fn methods() -> Result<(), Box<dyn Error>> {
                 } else if let Some(kept) = kept.as_ref().filter(|kept| kept.exists()) {
                     let model = model::read(kept)?;
                     row.seconds += model.header.training.seconds;
-                    Predictor::load(model, device)?.with_inference_of(&config)
+                    let predictor = Predictor::load(model, device)?.with_inference_of(&config);
+                    if predictor.config() != &config {
+                        return Err(format!("{kept:?} is of a training with other settings: remove it").into());
+                    }
+                    predictor
                 } else {
                     let (predictor, seconds) = trained(&part, &config, kept.as_deref(), &mut told)?;
                     row.seconds += seconds;

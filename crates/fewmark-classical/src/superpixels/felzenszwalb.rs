@@ -31,12 +31,10 @@ impl FelzenszwalbParams {
     /// # Errors
     /// [`Error::Parameter`] for the first one that is not.
     pub fn check(&self) -> Result<(), Error> {
-        for (name, found) in [("scale", self.scale), ("sigma", self.sigma)] {
-            if !(found.is_finite() && found >= 0.0) {
-                return Err(Error::Parameter { name, expected: "a number of at least 0", found });
-            }
+        if !(self.scale.is_finite() && self.scale >= 0.0) {
+            return Err(Error::Parameter { name: "scale", expected: "a number of at least 0", found: self.scale });
         }
-        Ok(())
+        super::check_sigma(self.sigma)
     }
 }
 

@@ -45,6 +45,14 @@ fn check_samples(samples: &[f32], grid: &Grid) -> Result<(), Error> {
     }
 }
 
+/// Whether an image can be smoothed so far.
+fn check_sigma(found: f64) -> Result<(), Error> {
+    if (0.0..=1000.0).contains(&found) {
+        return Ok(());
+    }
+    Err(Error::Parameter { name: "sigma", expected: "a number from 0 to 1000", found })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -42,10 +42,7 @@ impl SlicParams {
             let found = self.compactness;
             return Err(Error::Parameter { name: "compactness", expected: "a positive number", found });
         }
-        if !(self.sigma.is_finite() && self.sigma >= 0.0) {
-            return Err(Error::Parameter { name: "sigma", expected: "a number of at least 0", found: self.sigma });
-        }
-        Ok(())
+        super::check_sigma(self.sigma)
     }
 }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::args::{Common, Evaluate};
 use crate::failure::Failure;
-use crate::output::{note, print, print_json, table};
+use crate::output::{expect_label_map, note, print, print_json, table};
 use crate::progress::ProgressLine;
 
 #[derive(Serialize)]
@@ -120,6 +120,10 @@ fn folder_and_file(folder: &Path, file: &Path) -> Failure {
 fn score(case: &Case, options: &ScoreOptions, ignore_geometry: bool) -> Result<CaseScores, Failure> {
     let truth = read_labels(&case.truth)?;
     let mut prediction = read_labels(&case.prediction)?;
+    if options.labels.is_none() {
+        expect_label_map(&truth, &case.truth)?;
+        expect_label_map(&prediction, &case.prediction)?;
+    }
     if ignore_geometry && prediction.geometry().size() == truth.geometry().size() {
         prediction = LabelMap::new(prediction.labels().to_vec(), truth.geometry().clone())?;
     }

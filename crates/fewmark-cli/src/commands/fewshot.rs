@@ -39,7 +39,7 @@ impl Row {
 }
 
 pub(crate) fn run(arguments: &Fewshot, common: &Common) -> Result<(), Failure> {
-    let supports = labelled(&arguments.support)?;
+    let supports = labelled(&arguments.support, common)?;
     let queries = others(dataset::images(&arguments.query)?, &arguments.support.supports, common)?;
     let folder = &arguments.output;
     expect_output_folder(folder)?;

@@ -13,11 +13,11 @@ use serde::Serialize;
 
 use crate::args::{Common, SupportArgs, SupportBuild};
 use crate::failure::Failure;
-use crate::output::{note, print, print_json};
+use crate::output::{expect_label_map, note, print, print_json};
 use crate::progress::ProgressLine;
 
-/// Labels that are looked for at once; a map with more is a picture.
-const MOST_LABELS: usize = 255;
+/// A map with more labels may be a mask with soft edges, or the image.
+const MANY_LABELS: usize = 64;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -30,7 +30,7 @@ pub(crate) fn build(arguments: &SupportBuild, common: &Common) -> Result<(), Fai
     expect_folder(path)?;
     let unlabelled = unlabelled(&arguments.support)?;
     expect_apart([path], inputs(&arguments.support, &unlabelled))?;
-    let labelled = labelled(&arguments.support)?;
+    let labelled = labelled(&arguments.support, common)?;
     let known = of(encoder_of(&arguments.support)?, &labelled, &unlabelled, common)?;
     let cases = arguments.support.supports.iter().map(|scan| scan.display().to_string()).collect();
     known.save(path, Summary { cases, ..Summary::default() })?;
@@ -42,7 +42,7 @@ pub(crate) fn build(arguments: &SupportBuild, common: &Common) -> Result<(), Fai
 }
 
 /// The labelled scans of a call, with the labels that are looked for.
-pub(super) fn labelled(arguments: &SupportArgs) -> Result<Vec<(Image, LabelMap)>, Failure> {
+pub(super) fn labelled(arguments: &SupportArgs, common: &Common) -> Result<Vec<(Image, LabelMap)>, Failure> {
     let (scans, labels) = (arguments.supports.len(), arguments.labels.len());
     if scans != labels {
         return Err(Failure::call(format!("{scans} scans with --support, {labels} with --support-label"))
@@ -63,9 +63,11 @@ pub(super) fn labelled(arguments: &SupportArgs) -> Result<Vec<(Image, LabelMap)>
             return Err(Failure::call(format!("{path:?} has none of the labels {:?}", arguments.codes))
                 .hint("leave out that scan, or name other labels with --labels"));
         }
-        if count > MOST_LABELS {
-            let problem = format!("{path:?} has {count} different labels, at most {MOST_LABELS} are looked for");
-            return Err(Failure::work(problem).hint("give the label map, not the image; or name labels with --labels"));
+        expect_label_map(map, path)?;
+        if count > MANY_LABELS {
+            let told =
+                "a mask with soft edges, or the image, has one for each shade: name those that are meant with --labels";
+            note(common, format!("{path:?} has {count} labels; {told}"));
         }
     }
     let mut found = Vec::new();

@@ -22,6 +22,9 @@ pub(crate) fn run(arguments: &Train, common: &Common) -> Result<(), Failure> {
         Some(folder) => {
             let (run, table) = Run::resume(folder)?;
             let training = Training::from_table(table)?;
+            if let Some(what) = arguments.what.as_ref().filter(|&what| *what != training.train) {
+                return Err(Failure::call(format!("{folder:?} is a training of {}, not of {what}", training.train)));
+            }
             let training = match arguments.device {
                 Some(device) => training.on(device.into())?,
                 None => training,

@@ -1,6 +1,6 @@
 //! `fewmark evaluate` and `fewmark clicks`.
 
-use fewmark::{Dimension, Geometry, Image, Marks};
+use fewmark::{Dimension, Geometry, Image, LabelMap, Marks};
 
 use crate::files::{chest, labels};
 use crate::lab::Lab;
@@ -80,9 +80,20 @@ fn an_empty_segmentation_is_scored() {
     assert_eq!(told["cases"]["empty"]["labels"][0]["scores"]["dice"], 0.0);
     let printed = lab.ok(&["evaluate", "empty.nii.gz", "truth.nii.gz"]);
     assert!(printed.contains("inf") && printed.contains("a mean leaves out"), "{printed}");
+    assert!(!printed.contains("-0"), "{printed}");
     let counted = lab.ok(&["evaluate", "empty.nii.gz", "truth.nii.gz", "--empty-distance", "7"]);
     assert!(counted.contains("infinite distances count as --empty-distance"), "{counted}");
     lab.ok(&["evaluate", "empty.nii.gz", "empty.nii.gz"]);
+}
+
+#[test]
+fn an_image_is_no_segmentation() {
+    let lab = boxes();
+    let shades = LabelMap::new((0..800).map(|i| i % 300).collect(), volume().geometry().clone());
+    lab.write_labels("image.nii.gz", &shades.expect("as many labels"));
+    let outcome = lab.run(&["evaluate", "truth.nii.gz", "image.nii.gz"]);
+    assert!(outcome.code == 1 && outcome.stderr.contains("299 different labels"), "{}", outcome.stderr);
+    lab.ok(&["evaluate", "truth.nii.gz", "image.nii.gz", "--labels", "1"]);
 }
 
 #[test]

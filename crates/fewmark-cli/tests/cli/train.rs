@@ -154,6 +154,8 @@ fn an_interrupted_training_can_be_gone_on_with() {
     let done = state[0]["step"]["iteration"].as_u64().expect("a number");
     let log = lab.text("run/metrics.jsonl");
     assert_eq!(log.lines().count() as u64, done);
+    let outcome = lab.run(&["predict", "run", "images/0.png", "--marks", "marks/0.json", "-o", "masks"]);
+    assert!(outcome.code == 1 && outcome.stderr.contains("has not ended"), "{}", outcome.stderr);
 }
 
 fn started(lab: &Lab, arguments: &[&str]) -> Child {
@@ -186,6 +188,7 @@ fn refused() {
     let with = |more: &[&'static str]| [&one[..], &["--marks", "marks/0.json"], more].concat();
     case("a folder that holds a run", &train("run", "training.iterations=1"));
     case("nothing to go on with", &["train", "--resume", "images"]);
+    case("another network to go on with", &["train", "msnet", "--resume", "run"]);
     case("no clicks", &one);
     case("no images", &["train", "dip", "-o", "new"]);
     case("an image without clicks", &["train", "dip", "-o", "new", "--images", "images", "--marks", "marks/0.json"]);

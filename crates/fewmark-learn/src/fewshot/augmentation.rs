@@ -43,6 +43,9 @@ impl Default for Augmentation {
     }
 }
 
+/// Largest standard deviation of a Gaussian in pixels; no square needs more.
+const MOST_SIGMA: f64 = 1000.0;
+
 /// Added to ranges of intensities, as in the paper's code.
 const TINY: f32 = 1e-5;
 
@@ -57,16 +60,6 @@ impl Augmentation {
         elastic_sigma: 5.0,
         gamma: [1.0, 1.0],
     };
-
-    /// These variations of the geometry and none of the intensities.
-    pub fn geometry_only(self) -> Self {
-        Self { gamma: Self::NONE.gamma, ..self }
-    }
-
-    /// These variations of the intensities and none of the geometry.
-    pub fn intensity_only(self) -> Self {
-        Self { gamma: self.gamma, ..Self::NONE }
-    }
 
     /// Whether every number is one that its setting can have.
     pub(super) fn check(&self) -> Result<(), Error> {
@@ -86,9 +79,9 @@ impl Augmentation {
                 return Err(Error::Setting { name, found, expected: "two positive numbers, the lower one first" });
             }
         }
-        if !(self.elastic_sigma.is_finite() && self.elastic_sigma > 0.0) {
-            let found = self.elastic_sigma.to_string();
-            return Err(Error::Setting { name: "augmentation.elastic_sigma", found, expected: "a positive number" });
+        if !(self.elastic_sigma > 0.0 && self.elastic_sigma <= MOST_SIGMA) {
+            let (name, found) = ("augmentation.elastic_sigma", self.elastic_sigma.to_string());
+            return Err(Error::Setting { name, found, expected: "a positive number, no more than 1000 pixels" });
         }
         Ok(())
     }
@@ -265,7 +258,7 @@ mod tests {
     #[test]
     fn a_mask_is_varied_as_its_image_and_stays_a_mask() {
         for seed in 0..20 {
-            let varied = Augmentation::default().geometry_only();
+            let varied = Augmentation { gamma: Augmentation::NONE.gamma, ..Augmentation::default() };
             let [image, mask] = varied.vary(&disc(64), &disc(64), 64, &mut random_of(seed, 1));
             assert!(mask.iter().all(|&m| m == 0.0 || m == 1.0));
             let both = image.iter().zip(&mask).filter(|(i, m)| (**i > 0.5) == (**m == 1.0)).count();
@@ -277,7 +270,8 @@ mod tests {
     #[test]
     fn a_power_keeps_the_range() {
         let image = slice(32);
-        let [varied, _] = Augmentation::default().intensity_only().vary(&image, &disc(32), 32, &mut random_of(4, 1));
+        let brightness = Augmentation { gamma: Augmentation::default().gamma, ..Augmentation::NONE };
+        let [varied, _] = brightness.vary(&image, &disc(32), 32, &mut random_of(4, 1));
         let range = |x: &[f32]| x.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[l, h], &s| [l.min(s), h.max(s)]);
         let (before, after) = (range(&image), range(&varied));
         assert!((before[0] - after[0]).abs() < 0.02 && (before[1] - after[1]).abs() < 1e-3, "{before:?} {after:?}");

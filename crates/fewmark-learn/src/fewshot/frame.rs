@@ -3,7 +3,7 @@
 /// How a slice lies in the square that an encoder sees: scaled by its longer side, in the middle. Sides are lengths, not numbers of pixels, so
 /// that nothing is squeezed whose pixels are higher than wide, as in slices across those that a scanner took.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub(super) struct Frame {
     /// Rows and columns of the slice
     slice: [usize; 2],
     /// Pixels along each side of the square
@@ -16,19 +16,19 @@ pub struct Frame {
 
 impl Frame {
     /// The frame of slices of `size` rows and columns in a square with sides of `side` pixels. `height` is that of their pixels by their width.
-    pub fn new(size: [usize; 2], height: f64, side: usize) -> Self {
+    pub(super) fn new(size: [usize; 2], height: f64, side: usize) -> Self {
         let [rows, columns] = [size[0] as f64 * height, size[1] as f64];
         let scaled = [rows, columns].map(|n| (n * side as f64 / rows.max(columns)).round().max(1.0) as usize);
         Self { slice: size, side, scaled, before: scaled.map(|n| (side - n) / 2) }
     }
 
     /// Pixels along each side of the square.
-    pub fn side(&self) -> usize {
+    pub(super) fn side(&self) -> usize {
         self.side
     }
 
     /// A slice in the square, `outside` around it.
-    pub fn put(&self, slice: &[f32], outside: f32) -> Vec<f32> {
+    pub(super) fn put(&self, slice: &[f32], outside: f32) -> Vec<f32> {
         let scaled = resize(slice, self.slice, self.scaled);
         let mut square = vec![outside; self.side * self.side];
         for (row, line) in scaled.chunks_exact(self.scaled[1]).enumerate() {
@@ -39,7 +39,7 @@ impl Frame {
     }
 
     /// The slice that lies in a square.
-    pub fn take(&self, square: &[f32]) -> Vec<f32> {
+    pub(super) fn take(&self, square: &[f32]) -> Vec<f32> {
         let row = |row: usize| {
             let first = (row + self.before[0]) * self.side + self.before[1];
             &square[first..first + self.scaled[1]]

@@ -180,7 +180,8 @@ impl Predictor {
     /// The objects of some supports in a scan.
     ///
     /// Nothing needs to be known about where they are: the scan is aligned with each support along z by the similarity of slices, which
-    /// gives each slice its neighbours in the support and each object its extent.
+    /// gives each slice its neighbours in the support and each object its extent. Labels that were carried to this very scan tell nothing of it and
+    /// are passed over, and so are those that were carried to volumes where it is a single slice.
     ///
     /// # Errors
     /// [`Error::Stopped`] when `progress` breaks; [`Error::Unfit`] for a single slice and a support of several, as nothing tells which of them it shows.
@@ -190,7 +191,8 @@ impl Predictor {
         supports: &[Support],
         progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<Prediction, Error> {
-        if scan.depth() == 1 && supports.iter().any(|support| support.slices.len() > 1) {
+        let given = || supports.iter().filter(|support| !support.is_carried);
+        if scan.depth() == 1 && given().any(|support| support.slices.len() > 1) {
             return Err(Error::Unfit {
                 problem: "it is a single slice, and the labelled scan has several".into(),
                 hint: "give the whole scan, or label a single slice",
@@ -201,7 +203,11 @@ impl Predictor {
         codes.dedup();
         let geometry = scan.geometry();
         let stack = scan.stack();
-        let aligned: Vec<_> = supports.iter().map(|support| (support, stack.in_stack(&support.stack))).collect();
+        // A scan is no witness of itself, and nothing tells which slice of a volume a single one shows.
+        let is_witness = |support: &&Support| !support.is_of(scan) && (scan.depth() > 1 || support.slices.len() == 1);
+        let carried = supports.iter().filter(|support| support.is_carried).filter(is_witness);
+        let supports = given().chain(carried);
+        let aligned: Vec<_> = supports.map(|support| (support, stack.in_stack(&support.stack))).collect();
         let mut labels = vec![0_u16; geometry.len()];
         let mut likeliest = vec![0.0_f32; geometry.len()];
         let mut probability = vec![0.0_f32; geometry.len()];

@@ -37,7 +37,6 @@ pub use augmentation::Augmentation;
 pub use config::{EpisodeConfig, FewShotConfig, LossConfig, Source, Windows};
 pub use encoded::Encoded;
 pub use episode::check;
-pub use frame::Frame;
 pub use fusion::Found;
 pub use inference::{InferenceConfig, Prediction};
 pub use known::Known;

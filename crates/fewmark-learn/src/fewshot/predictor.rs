@@ -182,6 +182,15 @@ impl Predictor {
         of_voxel * scan.len() as u64 + (4 * scan.size()[2] * of_slice) as u64
     }
 
+    /// Whether there is memory to keep what so many slices show of an object each.
+    pub(super) fn expect_room_for(&self, objects: usize) -> Result<(), Error> {
+        let (side, encoder) = (self.config.inference_side(), &self.config.encoder);
+        let features = side.div_ceil(encoder.stride());
+        let prototypes = features.div_ceil(self.config.inference_window()).pow(2) * encoder.features();
+        let of_object = 4 * (side.pow(2) + features.pow(2) + prototypes) as u64;
+        Ok(memory::plan(format!("keeping {objects} labels of slices"), of_object * objects as u64)?)
+    }
+
     /// The features of a scan's slices. `progress` is told the share of the work that is done.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ impl Encoded {
     pub(super) fn refined(&self, found: Joined, smoothing: f64, config: &InferenceConfig) -> Result<Found, Error> {
         let Joined { share, odds, agreement } = found;
         let probability = probabilities(&odds);
-        // Where as many have it inside as outside those decide that are surer.
+        // How many have it inside and how likely all hold it to be count alike: where they are of two minds, those that are surer decide.
         let mask = share.into_iter().zip(&probability).map(|(share, p)| share + p > 1.0).collect();
         let mut found = Found { probability, mask, agreement };
         let area = odds.len() / self.depth();

@@ -72,12 +72,14 @@ pub(super) fn samples_in_unit(image: &Image, config: &FewShotConfig) -> Result<V
 
 /// The samples of a scan between the percentiles of the configuration, or all where these are the same, and the ends.
 fn clipped(image: &Image, config: &FewShotConfig) -> Result<(Vec<f32>, [f32; 2]), Error> {
-    if image.channels() != 1 {
-        let problem = format!("the image has {} channels, one is needed", image.channels());
-        return Err(Error::Unfit { problem, hint: "give grey images" });
+    let own = image.channel(0);
+    // Grey pictures are often stored in colours.
+    if (1..image.channels()).any(|channel| image.channel(channel) != own) {
+        let problem = format!("the image has {} channels that differ, one is needed", image.channels());
+        return Err(Error::Unfit { problem, hint: "give grey images, and of a series in time a single frame" });
     }
     let clip = |[low, high]: [f64; 2]| {
-        let mut samples = image.samples().to_vec();
+        let mut samples = own.to_vec();
         let [low, high] = intensity::percentile_clip(&mut samples, low, high)?;
         samples.iter_mut().filter(|s| s.is_nan()).for_each(|s| *s = low);
         (low < high).then_some((samples, [low, high]))

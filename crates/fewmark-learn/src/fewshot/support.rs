@@ -7,7 +7,6 @@ use fewmark_nets::FeatureMask;
 
 use super::alignment::Stack;
 use super::appearance::Appearance;
-use super::augmentation::smooth;
 use super::deformation::Laid;
 use super::encoded::Encoded;
 use super::inference::InferenceConfig;
@@ -18,6 +17,9 @@ use crate::Error;
 
 /// The place of an object is blurred by no more than this share of its thickness, so that rings stay rings.
 const BLUR_OF_THICKNESS: f64 = 0.5;
+
+/// Pictures of a slice differ by less in each pixel, in standard deviations of what is near, whatever machine they were made on.
+const SAME: f32 = 1e-3;
 
 /// What a labelled scan shows of the objects that are looked for.
 #[derive(Clone, Debug)]
@@ -67,6 +69,7 @@ impl Support {
         for z in 0..scan.depth() {
             labels.present_in(z).into_iter().for_each(|code| showing.entry(code).or_default().push(z));
         }
+        predictor.expect_room_for(showing.values().map(Vec::len).sum())?;
         for (code, slices) in showing {
             let shots = predictor.shots(scan, labels, &slices, code);
             let thickness = thickness(shots.iter().map(|(_, shot)| shot.mask()));
@@ -122,6 +125,15 @@ impl Support {
         let stack = self.stack.parts().0.iter().map(Vec::len).sum::<usize>();
         let pictures = self.pictures.values().map(Vec::len).sum::<usize>();
         4 * (numbers + stack + pictures) as u64
+    }
+
+    /// Whether it is this very scan, whatever machine encoded it: whether its slices look like the scan's.
+    pub(super) fn is_of(&self, scan: &Encoded) -> bool {
+        let alike = |(&z, picture): (&usize, &Vec<f32>)| {
+            let other = scan.picture(z);
+            picture.len() == other.len() && picture.iter().zip(other).all(|(a, b)| (a - b).abs() < SAME)
+        };
+        self.slices.len() == scan.depth() && self.pictures.iter().all(alike)
     }
 
     /// Whether its labels were carried to it from others, see [`Predictor::carried`].
@@ -209,7 +221,7 @@ impl Support {
             prior.place.iter_mut().zip(laid.mask).for_each(|(place, share)| *place += weight * share);
         }
         let blur = config.blur.min(BLUR_OF_THICKNESS * self.thickness[&code]);
-        Ok(Prior { place: smooth(prior.place, side, pixels(blur)), ..prior })
+        Ok(Prior { place: blurred(&prior.place, side, blur), ..prior })
     }
 }
 

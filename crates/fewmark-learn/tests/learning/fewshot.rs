@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
-use fewmark_image::{Dimension, Geometry, Image, LabelMap};
+use fewmark_image::{Dimension, Geometry, Image, LabelMap, slice, slice_labels};
 use fewmark_learn::fewshot::{
     Augmentation, Encoded, FewShotConfig, InferenceConfig, Known, LossConfig, Predictor, Scan, Source, Support,
     se_net_paper, train_on, train_se_net,
@@ -303,12 +303,64 @@ fn labels_are_carried_over_scans_without_labels() {
     known.save(&path, Summary::default()).unwrap();
     let again = Known::load(model::read(&path).unwrap(), Device::flex()).unwrap();
     assert!(again.segment(&query, &mut go_on).unwrap().probability.samples() == by_both.probability.samples());
+    // A scan is no witness of itself.
+    let mut own = Known::new(again.predictor().clone(), vec![shown(again.predictor(), 0).1]).unwrap();
+    assert!(own.carry(&query, &mut go_on).unwrap());
+    assert!(own.segment(&query, &mut go_on).unwrap().probability.samples() == by_one.probability.samples());
     // A scan in which nothing is found is no support.
     let inference = InferenceConfig { offset: -1e6, ..InferenceConfig::default() };
     let blind = FewShotConfig { inference, ..FewShotConfig::default() };
     let predictor = Predictor::built_in(Device::flex()).unwrap().with_inference_of(&blind);
     let (scan, support) = shown(&predictor, 0);
     assert!(predictor.carried(&scan, &[support], &mut go_on).unwrap().is_none());
+}
+
+#[test]
+fn a_single_slice_is_segmented_by_another_though_labels_were_carried_to_volumes() {
+    let slice_of = |shift| {
+        let (image, labels) = body(shift);
+        (slice(&image, 2, 3).unwrap(), slice_labels(&labels, 2, 3).unwrap())
+    };
+    let predictor = Predictor::built_in(Device::flex()).unwrap();
+    let (image, labels) = slice_of(0);
+    let scan = predictor.encode(&image, &mut go_on).unwrap();
+    let support = Support::new(&predictor, &scan, &labels).unwrap();
+    let mut known = Known::new(predictor, vec![support]).unwrap();
+    let (query, truth) = slice_of(3);
+    let alone = known.segment(&query, &mut go_on).unwrap();
+    assert!(dice(&alone.labels, &truth) > 0.7, "{}", dice(&alone.labels, &truth));
+    assert!(known.carry(&body(5).0, &mut go_on).unwrap());
+    assert!(known.segment(&query, &mut go_on).unwrap().labels == alone.labels);
+}
+
+#[test]
+fn places_need_not_be_blurred() {
+    let inference = InferenceConfig { blur: 0.0, ..InferenceConfig::default() };
+    let sharp = FewShotConfig { inference, ..FewShotConfig::default() };
+    let predictor = Predictor::built_in(Device::flex()).unwrap().with_inference_of(&sharp);
+    let (_, support) = shown(&predictor, 0);
+    let (query, truth) = body(3);
+    let query = predictor.encode(&query, &mut go_on).unwrap();
+    let found = predictor.segment(&query, &[support], &mut go_on).unwrap();
+    assert!(dice(&found.labels, &truth) > 0.7, "{}", dice(&found.labels, &truth));
+}
+
+#[test]
+fn grey_pictures_that_were_stored_in_colours_are_grey() {
+    let predictor = Predictor::built_in(Device::flex()).unwrap();
+    let grey = body(0).0;
+    let of = |channels: [&[f32]; 3]| Image::new(channels.concat(), 3, grey.geometry().clone()).unwrap();
+    let same = of([grey.samples(); 3]);
+    let stacks = [&grey, &same].map(|image| {
+        let (_, labels) = body(0);
+        let scan = predictor.encode(image, &mut go_on).unwrap();
+        let support = Support::new(&predictor, &scan, &labels).unwrap();
+        predictor.segment(&scan, &[support], &mut go_on).unwrap().probability
+    });
+    assert!(stacks[0].samples() == stacks[1].samples());
+    let dark = vec![0.0; grey.samples().len()];
+    let Err(told) = predictor.encode(&of([grey.samples(), grey.samples(), &dark]), &mut go_on) else { panic!("red") };
+    assert!(told.to_string().contains("3 channels"), "{told}");
 }
 
 #[test]
