@@ -112,8 +112,8 @@ impl Kind {
                 "As the paper segments",
                 "By features alone and the nearest labelled slice. The paper's encoders start from weights trained on COCO and take 100,000 steps; \
                  ours start from those inside the program, which have seen made-up anatomies only, or, as `init`, from random ones. All see slices of \
-                 128x128, half the sides of the paper's. PANet's loss is that of the others, in which the background counts 0.05 and labels are always found \
-                 back. SE-Net has a network and a training of its own, its authors', of which it takes fewer steps; it does not segment whole scans.",
+                 128x128, half the sides of the paper's. PANet's loss is that of the others, in which the background counts 0.05 and labels \
+                 are always found back. SE-Net has a network and a training of its own, its authors', of which it takes fewer steps; it does not segment whole scans.",
             ],
             Self::Ablation => [
                 "Variations and superpixels",
@@ -140,8 +140,8 @@ pub fn tables(rows: &[Row], data: &DataSet) -> String {
         "# Few-shot segmentation: {}\n\n{}\n\n\
          Dice x 100. Classes, mean (with its standard deviation over the folds) and largest component are by the paper's protocol: three \
          labelled slices, and only slices that hold the class (track: strict). Whole scans are segmented by all slices of the labelled scan, with \
-         nothing known of the query (track: one labelled scan); their HD95 is in {}, and an object of which nothing is found counts with the scan's diagonal. Minutes are wall time on a machine that did other work \
-         beside.\n",
+         nothing known of the query (track: one labelled scan); their HD95 is in {}, and an object of which nothing is \
+         found counts with the scan's diagonal. Minutes are wall time on a machine that did other work beside.\n",
         data.key, data.source, data.unit
     );
     for kind in Kind::ALL {

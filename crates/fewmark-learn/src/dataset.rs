@@ -200,8 +200,8 @@ pub fn images(paths: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, Error> {
     }
 }
 
-/// The files of some files and folders, by the name that `case_name` gives them; in a folder, files without one and hidden ones are passed over. A folder to which
-/// it gives a name counts as a file.
+/// The files of some files and folders, by the name that `case_name` gives them; in a folder, files without one and hidden ones are passed over. A
+/// folder to which it gives a name counts as a file.
 ///
 /// # Errors
 /// [`Error::Data`] for two files of one name, or a file without one.

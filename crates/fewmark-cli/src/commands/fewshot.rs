@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::support::{encoder_of, expect_fitting, inputs, labelled, of, unlabelled};
 use crate::args::{Common, Fewshot, SupportArgs};
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::output::{expect_output_folder, make_output_folder, note, print, print_json, table};
 use crate::progress::ProgressLine;
 
@@ -51,18 +52,21 @@ pub(crate) fn run(arguments: &Fewshot, common: &Common) -> Result<(), Failure> {
     let known = of(encoder, &supports, &unlabelled, common)?;
     let codes = known.codes();
     let method = fewshot::method(known);
+    let interrupt = Interrupt::listen()?;
     let line = ProgressLine::new(common);
     let (mut rows, mut failures, mut found) = (Vec::new(), Vec::new(), Vec::new());
     for (done, (case, path)) in queries.iter().enumerate() {
         let mut shown = |step: &Step| {
             let share = (done as f64 + step.fraction.unwrap_or(0.0)) / queries.len() as f64;
-            line.show(&Step { stage: "segment", fraction: Some(share), energy: None })
+            let _ = line.show(&Step { stage: "segment", fraction: Some(share), energy: None });
+            interrupt.flow()
         };
         match segment(&*method, case, path, folder, &codes, &mut shown) {
             Ok((row, picture)) => {
                 found.push((picture, row.told()));
                 rows.push(row);
             }
+            Err(_) if interrupt.came() => break,
             // One scan that cannot be segmented does not keep the others from it.
             Err(failure) => failures.push(failure.of(path)),
         }
@@ -81,7 +85,8 @@ pub(crate) fn run(arguments: &Fewshot, common: &Common) -> Result<(), Failure> {
     } else if !rows.is_empty() {
         print_table(&rows, &codes, &report)?;
     }
-    Failure::of_several(failures, queries.len(), "scans")
+    Failure::of_several(failures, queries.len(), "scans")?;
+    interrupt.told(rows.len(), queries.len(), "scans")
 }
 
 fn labels_of(case: &str, folder: &Path) -> PathBuf {

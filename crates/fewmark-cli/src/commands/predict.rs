@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::args::{Common, Predict};
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::output::{expect_output_folder, make_output_folder, print, print_json, table};
 use crate::progress::ProgressLine;
 
@@ -34,14 +35,17 @@ pub(crate) fn run(arguments: &Predict, common: &Common) -> Result<(), Failure> {
     let written = cases.iter().flat_map(|case| [Some(case.mask(&arguments.output)), overlay(case)]).flatten();
     expect_apart(written, cases.iter().flat_map(|case| case.marks.iter().chain([&case.image])).chain([&model]))?;
     expect_output_folder(&arguments.output)?;
+    let interrupt = Interrupt::listen()?;
     let line = ProgressLine::new(common);
     let (mut rows, mut failures) = (Vec::new(), Vec::new());
     for (i, case) in cases.iter().enumerate() {
         let mut shown = |step: &Step| {
-            line.show(&Step::share("predict", (i as f64 + step.fraction.unwrap_or(0.0)) / cases.len() as f64))
+            let _ = line.show(&Step::share("predict", (i as f64 + step.fraction.unwrap_or(0.0)) / cases.len() as f64));
+            interrupt.flow()
         };
         match predict(&*method, case, arguments, &mut shown) {
             Ok(row) => rows.push(row),
+            Err(_) if interrupt.came() => break,
             // One image that cannot be segmented does not keep the others from it.
             Err(failure) => failures.push(failure.of(&case.image)),
         }
@@ -53,7 +57,8 @@ pub(crate) fn run(arguments: &Predict, common: &Common) -> Result<(), Failure> {
         let cells = |row: &Row| vec![row.case.clone(), row.voxels.to_string(), format!("{:.3}", row.seconds)];
         print(table(&["case", "voxels", "seconds"], &rows.iter().map(cells).collect::<Vec<_>>()))?;
     }
-    Failure::of_several(failures, cases.len(), "images")
+    Failure::of_several(failures, cases.len(), "images")?;
+    interrupt.told(rows.len(), cases.len(), "images")
 }
 
 /// Segments an image and writes its mask.

@@ -1,9 +1,5 @@
 //! `fewmark train`: images with labels or marks give a model.
 
-use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use fewmark::learn::dataset::{self, Companion};
 use fewmark::learn::{Event, Run};
 use fewmark::training::{self, Best, Trained, Training};
@@ -11,6 +7,7 @@ use fewmark::training::{self, Best, Trained, Training};
 use super::segment::read_config;
 use crate::args::{Common, Train};
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::output::{note, print, print_json};
 use crate::progress::ProgressLine;
 
@@ -43,7 +40,7 @@ pub(crate) fn run(arguments: &Train, common: &Common) -> Result<(), Failure> {
         (None, Some(folder)) => Run::create(folder, &training.to_table()?)?,
         (None, None) => return Err(Failure::call("no folder to train in").hint("add -o FOLDER")),
     };
-    let stop = stop_on_interrupt()?;
+    let interrupt = Interrupt::listen()?;
     let line = ProgressLine::new(common);
     let mut began = arguments.resume.is_some();
     let trained = training.train(&cases, &mut run, &mut |event| {
@@ -51,7 +48,7 @@ pub(crate) fn run(arguments: &Train, common: &Common) -> Result<(), Failure> {
         if let Event::Step(step) = event {
             line.show_training(step);
         }
-        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        interrupt.flow()
     });
     drop(line);
     let trained = match trained {
@@ -116,17 +113,4 @@ fn new_training(arguments: &Train) -> Result<Training, Failure> {
         None => dataset::pair(&arguments.images, with, companion)?,
     };
     Ok(Training::new(what, cases, &changes(arguments)?, arguments.device.unwrap_or_default().into())?)
-}
-
-/// A flag that Ctrl-C and the system's request to end set; a second Ctrl-C ends the program at once.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let seen = stop.clone();
-    ctrlc::set_handler(move || {
-        if seen.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .map_err(|e| Failure::work(format!("cannot listen for Ctrl-C: {e}")))?;
-    Ok(stop)
 }

@@ -3,6 +3,8 @@
 use fewmark::{Dimension, Geometry, Image, LabelMap};
 
 use crate::files::golden;
+#[cfg(unix)]
+use crate::lab::interrupted;
 use crate::lab::{Lab, Refusals};
 
 const SIZE: [usize; 3] = [40, 36, 5];
@@ -171,6 +173,21 @@ fn how_scans_are_compared_can_be_set_and_the_report_says_what_was_shown() {
     lab.write("scans/broken.nii.gz", b"no scan");
     let outcome = lab.run(&[&["fewshot", "--query", "scans", "-o", "none"][..], &SUPPORT].concat());
     assert!(outcome.code == 1 && outcome.stderr.contains("broken.nii.gz") && !lab.path("none").exists());
+}
+
+/// Ctrl-C keeps what is done, and shows it.
+#[cfg(unix)]
+#[test]
+fn what_is_found_before_an_interrupt_is_shown() {
+    let lab = lab();
+    for n in 0..200 {
+        lab.bring(&lab.path("1.nii.gz"), &format!("many/{n:03}.nii.gz"));
+    }
+    let mut child = lab.start(&[&["fewshot", "--query", "many", "-o", "found"][..], &SUPPORT].concat());
+    lab.wait_for("found/000.nii.gz");
+    assert_eq!(interrupted(&mut child), Some(130));
+    assert!(lab.text("found/report.html").contains("found: 000"));
+    assert!(!lab.path("found/199.nii.gz").exists(), "it was interrupted in time");
 }
 
 #[test]

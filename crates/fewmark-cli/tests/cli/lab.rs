@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::process::Child;
 use std::time::Duration;
 
 use assert_cmd::Command;
@@ -107,6 +109,25 @@ impl Lab {
         command
     }
 
+    /// The program, running in the lab.
+    #[cfg(unix)]
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        use std::process::{Command, Stdio};
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fewmark"));
+        let command = command.args(arguments).current_dir(self.path("")).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("the program starts")
+    }
+
+    /// Waits until a file is there.
+    #[cfg(unix)]
+    pub(crate) fn wait_for(&self, name: &str) {
+        let begun = std::time::Instant::now();
+        while !self.path(name).exists() {
+            assert!(begun.elapsed() < LONGEST, "{name} does not appear");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Runs the program: it never panics, and never leaves a part of a file.
     pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Outcome {
         let output = self.command(arguments).output().expect("the program runs");
@@ -165,4 +186,12 @@ impl<'a> Refusals<'a> {
         settings.add_filter(r" \(os error \d+\)", "");
         settings.bind(|| insta::assert_snapshot!(name, self.transcript.trim_end()));
     }
+}
+
+/// Ends a program by Ctrl-C, and tells its exit code.
+#[cfg(unix)]
+pub(crate) fn interrupted(child: &mut Child) -> Option<i32> {
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.expect("kill is there").success());
+    child.wait().expect("it ends").code()
 }

@@ -1,12 +1,11 @@
 //! `fewmark train`, `predict` and `runs`: from images with clicks to a model and its masks.
 
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
 use fewmark::Image;
 use fewmark::image::SampleType;
 
 use crate::files::flat;
+#[cfg(unix)]
+use crate::lab::interrupted;
 use crate::lab::{Lab, Refusals};
 
 /// Small networks that are trained in a second.
@@ -128,8 +127,8 @@ fn a_volume_is_walked_slice_by_slice_with_its_geometry_kept() {
 fn a_training_that_is_killed_ends_as_if_it_had_not_been() {
     let lab = lab();
     lab.ok(&train("whole", "training.iterations=60"));
-    let mut child = started(&lab, &train("killed", "training.iterations=60"));
-    wait_for(&lab, "killed/checkpoints/latest.safetensors");
+    let mut child = lab.start(&train("killed", "training.iterations=60"));
+    lab.wait_for("killed/checkpoints/latest.safetensors");
     child.kill().expect("it runs");
     child.wait().expect("it was killed");
     assert!(!lab.path("killed/model.safetensors").exists(), "it was killed in time");
@@ -144,11 +143,9 @@ fn a_training_that_is_killed_ends_as_if_it_had_not_been() {
 #[test]
 fn an_interrupted_training_can_be_gone_on_with() {
     let lab = lab();
-    let mut child = started(&lab, &train("run", "training.iterations=100000"));
-    wait_for(&lab, "run/checkpoints/latest.safetensors");
-    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
-    assert!(interrupted.success());
-    assert_eq!(child.wait().expect("it ends").code(), Some(130), "nothing that needs the model goes on");
+    let mut child = lab.start(&train("run", "training.iterations=100000"));
+    lab.wait_for("run/checkpoints/latest.safetensors");
+    assert_eq!(interrupted(&mut child), Some(130), "nothing that needs the model goes on");
     let state = lab.json(&["runs", "run", "--json"]);
     assert_eq!(state[0]["state"], "stopped");
     let done = state[0]["step"]["iteration"].as_u64().expect("a number");
@@ -156,21 +153,6 @@ fn an_interrupted_training_can_be_gone_on_with() {
     assert_eq!(log.lines().count() as u64, done);
     let outcome = lab.run(&["predict", "run", "images/0.png", "--marks", "marks/0.json", "-o", "masks"]);
     assert!(outcome.code == 1 && outcome.stderr.contains("has not ended"), "{}", outcome.stderr);
-}
-
-fn started(lab: &Lab, arguments: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fewmark"));
-    let command = command.args(arguments).current_dir(lab.path("")).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().expect("the program starts")
-}
-
-/// Waits until a file is there.
-fn wait_for(lab: &Lab, name: &str) {
-    let begun = Instant::now();
-    while !lab.path(name).exists() {
-        assert!(begun.elapsed() < Duration::from_secs(100), "{name} does not appear");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]
