@@ -102,7 +102,7 @@ pub(crate) struct Segment {
     /// Segment this slice of a volume only, counted from 0
     #[arg(long, value_name = "Z")]
     pub(crate) slice: Option<usize>,
-    /// Where to write the mask: label 1 in the geometry of the image
+    /// Where to write the mask: label 1, of a model the labels that it learned, in the geometry of the image
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
     /// Where to write a picture of the contour and the clicks
@@ -206,7 +206,7 @@ pub(crate) struct Train {
     /// Go on with the training of a run folder
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with_all = ["images", "labels", "marks", "list", "config", "settings", "output"])]
     pub(crate) resume: Option<PathBuf>,
-    /// Print every setting, as TOML, as --config and --set make it, and train nothing
+    /// Print every setting, as TOML, as --config, --set and the kind of --images make it, and train nothing
     #[arg(long, conflicts_with = "resume")]
     pub(crate) show_settings: bool,
 }
@@ -440,7 +440,7 @@ pub(crate) struct Clicks {
     /// Which connected component of the label is the object
     #[arg(long, value_enum, default_value_t = Component::Largest)]
     pub(crate) component: Component,
-    /// Number of clicks [default: 4 to 6, drawn by the seed]
+    /// Number of clicks in the middle slice; a volume gets two more [default: 4 to 6, drawn by the seed]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) count: Option<NonZeroUsize>,
     /// Seed of the random choices

@@ -37,6 +37,8 @@ pub use io::{
 };
 pub use label_map::{Label, LabelMap};
 pub use orientation::Orientation;
-pub use resample::{Interpolation, resample_labels_to, resample_labels_to_spacing, resample_to, resample_to_spacing};
+pub use resample::{
+    Interpolation, resample_labels_to, resample_labels_to_spacing, resample_to, resample_to_spacing, resample_within,
+};
 pub use sample::SampleType;
 pub use scaling::Scaling;

@@ -36,6 +36,14 @@ pub fn resample_to(
     resample_image(image, target, interpolation, Border::Value(outside))
 }
 
+/// The image sampled at the voxels of another geometry that covers about the same place; where the image does not reach, its outermost value goes on.
+///
+/// # Errors
+/// As [`resample_to`].
+pub fn resample_within(image: &Image, target: &Geometry, interpolation: Interpolation) -> Result<Image, Error> {
+    resample_image(image, target, interpolation, Border::Clamp)
+}
+
 /// The image on a grid of the given spacing in mm along x, y and z, with the same axes and the same centre.
 ///
 /// The size is that which fills the image's box best, `round(size * old / new)`, at least 1. Where the new grid reaches

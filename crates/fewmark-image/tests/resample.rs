@@ -4,8 +4,8 @@ mod support;
 
 use fewmark_image::{
     Dimension, Error, Geometry, Image, Interpolation, LabelMap, SampleType, crop, crop_to_box, embed_slice, pad,
-    resample_labels_to, resample_labels_to_spacing, resample_to, resample_to_spacing, slice, slice_labels, window,
-    window_labels,
+    resample_labels_to, resample_labels_to_spacing, resample_to, resample_to_spacing, resample_within, slice,
+    slice_labels, window, window_labels,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -141,6 +141,18 @@ fn labels_stay_labels() {
     assert_eq!(back, map);
     let beyond = geometry.window([10, 0, 0], [2, 2, 2]).unwrap();
     assert_eq!(resample_labels_to(&map, &beyond, 9).unwrap().present(), [9]);
+}
+
+#[test]
+fn beyond_an_image_its_outermost_value_may_go_on() {
+    // A quarter of the size is 62.6 rows, so the 63 of the smaller grid reach less far than these.
+    let large = Geometry::unit(Dimension::Two, [40, 1003, 1]).unwrap();
+    let image = Image::new(vec![1.0; large.len()], 1, large.clone()).unwrap();
+    let small = resample_to_spacing(&image, [16.0, 16.0, 1.0], Interpolation::Linear).unwrap();
+    let cut = resample_to(&small, &large, Interpolation::Linear, 0.0).unwrap();
+    assert!(cut.samples().contains(&0.0), "the example shows nothing");
+    let whole = resample_within(&small, &large, Interpolation::Linear).unwrap();
+    assert!(whole.samples().iter().all(|&s| s == 1.0));
 }
 
 #[test]

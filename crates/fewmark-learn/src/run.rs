@@ -24,6 +24,7 @@ use crate::{Error, tensor_file, weights};
 const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const LOCK: &str = ".lock";
+const LATEST: &str = "checkpoints/latest.safetensors";
 const BEST: &str = "best network";
 pub(crate) const MODEL: &str = "model.safetensors";
 
@@ -63,7 +64,8 @@ impl Run {
     /// [`Error::Run`] when the folder already holds a run, [`Error::Image`] when it cannot be written.
     pub fn create(path: impl AsRef<Path>, config: &toml::Table) -> Result<Self, Error> {
         let path = path.as_ref();
-        if path.join(CONFIG).exists() {
+        // A checkpoint would be gone on with, whatever it is of.
+        if [CONFIG, METRICS, LATEST, MODEL].iter().any(|file| path.join(file).exists()) {
             return Err(Error::Run {
                 path: path.to_owned(),
                 problem: "a training is kept here already".into(),
@@ -123,7 +125,7 @@ impl Run {
     }
 
     fn latest(&self) -> PathBuf {
-        self.path.join("checkpoints/latest.safetensors")
+        self.path.join(LATEST)
     }
 
     /// Forgets what was logged after an iteration: it is going to happen again.

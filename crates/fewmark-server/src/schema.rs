@@ -1,5 +1,6 @@
 //! Settings as a page can ask for them: their kinds, defaults, bounds and choices.
 
+use fewmark::parameters::{Help, help};
 use fewmark::registry::Entry;
 use serde_json::{Map, Value, json};
 
@@ -8,7 +9,7 @@ use crate::error::Problem;
 /// The settings of a method.
 pub(crate) fn of_method(entry: &Entry) -> Vec<Value> {
     let choices = |key: &str| entry.choices(key);
-    let mut settings = of_table("", &entry.defaults(), &choices);
+    let mut settings = of_table("", &entry.defaults(), help, &choices);
     let presets: Vec<&str> = entry.presets().collect();
     if presets.len() > 1 {
         let preset = json!({
@@ -24,15 +25,20 @@ pub(crate) fn of_method(entry: &Entry) -> Vec<Value> {
 }
 
 /// The settings of a table, those of tables within it by names with dots.
-pub(crate) fn of_table(prefix: &str, table: &toml::Table, choices: &dyn Fn(&str) -> Vec<String>) -> Vec<Value> {
+pub(crate) fn of_table(
+    prefix: &str,
+    table: &toml::Table,
+    help: fn(&str) -> Option<Help>,
+    choices: &dyn Fn(&str) -> Vec<String>,
+) -> Vec<Value> {
     let mut settings = Vec::new();
     for (key, value) in table {
         let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        let help = fewmark::parameters::help(&key);
-        let mut setting = json!({ "key": key, "help": help.map_or("", |help| help.sentence), "default": value });
+        let told = help(&key);
+        let mut setting = json!({ "key": key, "help": told.map_or("", |help| help.sentence), "default": value });
         let kind = match value {
             toml::Value::Table(inner) => {
-                settings.extend(of_table(&key, inner, choices));
+                settings.extend(of_table(&key, inner, help, choices));
                 continue;
             }
             toml::Value::Float(_) => "number",
@@ -52,7 +58,7 @@ pub(crate) fn of_table(prefix: &str, table: &toml::Table, choices: &dyn Fn(&str)
             }
         };
         setting["kind"] = kind.into();
-        if let Some((low, high)) = help.map(|help| help.range).filter(|_| matches!(kind, "number" | "integer")) {
+        if let Some((low, high)) = told.map(|help| help.range).filter(|_| matches!(kind, "number" | "integer")) {
             if let Some(low) = low {
                 setting["min"] = low.into();
             }

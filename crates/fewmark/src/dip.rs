@@ -133,7 +133,8 @@ impl Trained {
 
     /// Walks through a volume, slice by slice from the clicked ones, until the object ends.
     ///
-    /// A slice without clicks takes those of the nearest clicked slice that lie in the object of the slice before.
+    /// A slice without clicks takes those of the nearest clicked slice that lie in the object of the slice before. Background clicks of its own count
+    /// besides.
     fn walk(&self, volume: &Image, marks: &VoxelMarks, progress: &mut Progress<'_>) -> Result<Segmentation, Error> {
         let geometry = volume.geometry();
         let clicked: BTreeSet<usize> = marks.foreground.iter().map(|click| click[2]).collect();
@@ -157,10 +158,16 @@ impl Trained {
                     if progress(&Step::share("predict", share)) == ControlFlow::Break(()) {
                         return Err(Error::Stopped);
                     }
-                    let of_slice = |clicks: &[[usize; 3]]| -> Vec<[usize; 3]> {
-                        clicks.iter().filter(|click| click[2] == start).map(|&[x, y, _]| [x, y, 0]).collect()
+                    let of_slice = |clicks: &[[usize; 3]], slice: usize| -> Vec<[usize; 3]> {
+                        clicks.iter().filter(|click| click[2] == slice).map(|&[x, y, _]| [x, y, 0]).collect()
                     };
-                    let (mut foreground, background) = (of_slice(&marks.foreground), of_slice(&marks.background));
+                    let mut foreground = of_slice(&marks.foreground, start);
+                    let mut background = of_slice(&marks.background, start);
+                    if z != start {
+                        let own = of_slice(&marks.background, z);
+                        foreground.retain(|click| !own.contains(click));
+                        background.extend(own);
+                    }
                     if let Some(before) = &before {
                         foreground.retain(|&[x, y, _]| before[x + y * geometry.size()[0]]);
                     }

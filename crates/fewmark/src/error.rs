@@ -112,7 +112,7 @@ impl Error {
             Self::Setting(_) => Some(SETTINGS.into()),
             Self::NoClick => Some("add --click X,Y or --click X,Y,Z".into()),
             Self::Click { .. } => {
-                Some("clicks are voxel indices x,y[,z] counted from 0, or mm (RAS+) with --world".into())
+                Some("clicks are voxel indices x,y[,z] counted from 0, or mm (RAS+) where that is said: --world, or \"space\": \"world\" in a file".into())
             }
             Self::MarksFile { .. } => {
                 Some("write { \"foreground\": [[X, Y]], \"background\": [[X, Y]] }, as `fewmark clicks` does".into())

@@ -10,6 +10,8 @@ use crate::{Error, VoxelMarks};
 
 /// A picture has at least this many pixels along its longer side, so that small images can be looked at.
 const LONG_SIDE: f64 = 512.0;
+/// Pixels for a voxel at the most, unless the picture is small.
+const MOST_STRETCHED: f64 = 16.0;
 /// Samples outside these percentiles are shown black or white.
 const WINDOW: [f64; 2] = [0.5, 99.5];
 const FOREGROUND: [u8; 3] = [60, 230, 90];
@@ -35,13 +37,22 @@ pub fn render(image: &Image, labels: &LabelMap, marks: &VoxelMarks) -> Result<Im
     let planes = planes(geometry, focus(labels, marks));
     let millimetres = |p: &Plane| p.extent(geometry);
     let longest = planes.iter().map(|p| millimetres(p).into_iter().fold(0.0, f64::max)).fold(0.0, f64::max);
-    let finest = planes.iter().flat_map(|p| p.axes().map(|a| geometry.spacing()[a])).fold(f64::INFINITY, f64::min);
     let scale = match geometry.dimension() {
-        Dimension::Two => finest.min(longest / LONG_SIDE),
+        Dimension::Two => pixel_of(geometry, LONG_SIDE),
         Dimension::Three => longest / LONG_SIDE,
     };
     let panels: Vec<Canvas> = planes.iter().map(|plane| scene.draw(plane, scale)).collect();
     Canvas::beside_each_other(&panels).into_image()
+}
+
+/// The side of a pixel, in mm, for a picture of a 2-D image: that of its finest voxels, less for small images, whose longer side gets so many pixels, and
+/// more where a file claims spacings that nobody could look at.
+pub(crate) fn pixel_of(geometry: &Geometry, long_side: f64) -> f64 {
+    let extent = [0, 1].map(|a| geometry.size()[a] as f64 * geometry.spacing()[a]);
+    let longest = extent[0].max(extent[1]);
+    let finest = geometry.spacing()[0].min(geometry.spacing()[1]);
+    let most = (MOST_STRETCHED * geometry.size()[0].max(geometry.size()[1]) as f64).max(long_side);
+    finest.min(longest / long_side).max(longest / most)
 }
 
 /// Lower and upper sample of the grey range.
@@ -299,6 +310,17 @@ mod tests {
             colors(&picture).iter().enumerate().filter(|(_, c)| **c == contour).map(|(i, _)| i).collect();
         assert_eq!(drawn.len(), 4 * 200 - 4);
         assert!(drawn.iter().all(|&i| inside(i)));
+    }
+
+    #[test]
+    fn spacings_that_cannot_be_make_no_endless_picture() {
+        let direction = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+        let geometry =
+            Geometry::from_parts(Dimension::Two, [100, 80, 1], [1e-6, 1.0, 1.0], [0.0; 3], direction).unwrap();
+        let image = Image::new(vec![0.0; 8000], 1, geometry.clone()).unwrap();
+        let labels = LabelMap::new(vec![0; 8000], geometry).unwrap();
+        let picture = render(&image, &labels, &VoxelMarks::default()).unwrap();
+        assert_eq!(picture.geometry().size(), [1, 1600, 1]);
     }
 
     #[test]

@@ -124,7 +124,7 @@ const ALL: &[(&str, &str, Range)] = &[
     ("keep", "which parts of the result are kept", ANY),
     ("labels", "labels that are learned, such as [1, 2]; [] for all", ANY),
     ("lambda", "weight of the grey values", POSITIVE),
-    ("learning_rate", "learning rate of the first step", POSITIVE),
+    ("learning_rate", "learning rate", POSITIVE),
     ("loss.alignment", "weight of segmenting the labelled slice back by the one that was segmented", POSITIVE),
     ("loss.background", "how the background counts in the loss", ANY),
     ("loss.cross_entropy", "weight of the cross-entropy", POSITIVE),
@@ -159,7 +159,7 @@ const ALL: &[(&str, &str, Range)] = &[
     ("training.clip", "longest gradient of a tensor; 0 for any length", POSITIVE),
     ("training.epsilon", "Adam: added to the root of the mean squared gradient", POSITIVE),
     ("training.iterations", "steps of the optimiser", COUNT),
-    ("training.learning_rate", "learning rate of the first step", POSITIVE),
+    ("training.learning_rate", "learning rate before it falls", POSITIVE),
     ("training.momentum", "stochastic gradient descent: decay of the sum of gradients", SHARE),
     ("training.optimizer", "how gradients become steps", ANY),
     ("training.patience", "validations without progress after which training ends; 0 for never", POSITIVE),
@@ -178,7 +178,17 @@ const ALL: &[(&str, &str, Range)] = &[
     ("windows.training", "features along each side of the window of a local prototype, in training", COUNT),
 ];
 
-/// What a setting means; `None` for one that has no sentence.
+/// Settings that mean something else in a training than in a method.
+const IN_TRAININGS: &[(&str, &str, Range)] =
+    &[("window", "voxels (x, y, z) in which large images are segmented, such as [512, 512]; [] to choose", ANY)];
+
+/// What a setting of a training means; `None` for one that has no sentence.
+pub fn training_help(key: &str) -> Option<Help> {
+    let own = IN_TRAININGS.iter().find(|(name, ..)| *name == key);
+    own.map(|&(_, sentence, range)| Help { sentence, range }).or_else(|| help(key))
+}
+
+/// What a setting of a method means; `None` for one that has no sentence.
 pub fn help(key: &str) -> Option<Help> {
     // How samples are scaled means the same wherever it is set.
     let key = key.strip_prefix("scaling.").unwrap_or(key);
@@ -237,8 +247,9 @@ mod tests {
             // Those of an architecture belong to its name.
             defaults.remove("network");
             for key in names("", &defaults) {
-                assert!(help(&key).is_some(), "{name}: {key} has no sentence");
+                assert!(training_help(&key).is_some(), "{name}: {key} has no sentence");
             }
         }
+        assert_ne!(training_help("window"), training_help("scaling.window"));
     }
 }

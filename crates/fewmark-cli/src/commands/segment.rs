@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use fewmark::image::{
-    Format, embed_slice, expect_apart, expect_folder, expect_writable, slice, write_image, write_labels,
+    Format, embed_slice, expect_apart, expect_folder, expect_writable, slice, slice_labels, write_image, write_labels,
 };
 use fewmark::learn::model::file_of;
-use fewmark::{Image, LabelMap, Marks, Method, Segmentation, Space, learned, overlay, registry};
+use fewmark::{Image, LabelMap, Marks, Method, Segmentation, Space, Step, learned, overlay, registry};
 use serde::Serialize;
 
 use crate::args::{ClickArgs, Common, Segment};
@@ -46,14 +46,24 @@ pub(crate) fn run(arguments: &Segment, common: &Common) -> Result<(), Failure> {
     let started = std::time::Instant::now();
     let result = {
         let line = ProgressLine::new(common);
-        method.segment(&image, &marks, &mut |step| line.show(step))?
+        let mut shown = |step: &Step| line.show(step);
+        match arguments.slice {
+            // What needs no clicks sees the whole volume, as in `predict`: how it is turned and scaled does not depend on one slice.
+            Some(z) if !method.needs_marks() => slice_of(method.segment(&volume, &marks, &mut shown)?, z)?,
+            _ => method.segment(&image, &marks, &mut shown)?,
+        }
     };
     let seconds = started.elapsed().as_secs_f64();
     write_results(arguments, &volume, &image, &marks, &result)?;
 
     let voxels = result.labels.labels().iter().filter(|&&l| l != 0).count();
     if voxels == 0 {
-        note(common, "note: the mask is empty; click further inside the object, or try a smaller mu");
+        let advice = match (method.needs_marks(), &arguments.model) {
+            (true, None) => "; click further inside the object, or try a smaller mu",
+            (true, Some(_)) => "; click further inside the object",
+            (false, _) => "",
+        };
+        note(common, format!("note: the mask is empty{advice}"));
     }
     let volume_mm3 = voxels as f64 * image.geometry().grid().voxel_volume();
     if common.json {
@@ -68,6 +78,13 @@ pub(crate) fn run(arguments: &Segment, common: &Common) -> Result<(), Failure> {
         });
     }
     print(format!("{}: {voxels} voxels, {:.2} ml, {seconds:.2} s", method.name(), volume_mm3 / 1000.0))
+}
+
+/// A result of a volume in one of its slices.
+fn slice_of(result: Segmentation, z: usize) -> Result<Segmentation, Failure> {
+    let labels = slice_labels(&result.labels, 2, z)?;
+    let probability = result.probability.map(|probability| slice(&probability, 2, z)).transpose()?;
+    Ok(Segmentation { labels, probability, ..result })
 }
 
 /// Refuses results that could not be written, before the work is done for them.

@@ -49,9 +49,7 @@ pub(crate) fn run(arguments: &Superpixels, common: &Common) -> Result<(), Failur
             write_labels(&labels, &found)?;
         }
         rows.push(Row { case: case.clone(), kept, labels });
-        if line.show(&Step::share("superpixels", (done + 1) as f64 / images.len() as f64)).is_break() {
-            break;
-        }
+        let _ = line.show(&Step::share("superpixels", (done + 1) as f64 / images.len() as f64));
     }
     drop(line);
     if common.json {

@@ -80,12 +80,16 @@ pub(crate) fn run(arguments: &Train, common: &Common) -> Result<(), Failure> {
 
 /// Prints what would be trained with.
 fn show_settings(what: &str, arguments: &Train, common: &Common) -> Result<(), Failure> {
-    let settings = training::settings(what, &changes(arguments)?)?;
+    let is_of_cases = !arguments.images.is_empty() || arguments.list.is_some();
+    let settings = match is_of_cases {
+        true => new_training(arguments)?.settings,
+        false => training::settings(what, &changes(arguments)?)?,
+    };
     if common.json {
         return print_json(&settings);
     }
-    if what == training::MSNET {
-        note(common, "for images; for volumes: fewmark train msnet-3d --show-settings");
+    if !is_of_cases && (what == training::MSNET || training::is_flat(what)) {
+        note(common, "for pictures; for volumes or their slices add --images and --labels");
     }
     print(settings.to_string().trim_end())
 }

@@ -35,6 +35,9 @@ fn sum_of_means(x: Tensor<4>) -> Tensor<1> {
 
 fn forward_difference(u: Tensor<4>, axis: usize) -> Tensor<4> {
     let n = u.dims()[axis];
+    if n == 1 {
+        return u.zeros_like();
+    }
     let last = u.clone().narrow(axis, n - 1, 1).zeros_like();
     let inner = u.clone().narrow(axis, 1, n - 1) - u.narrow(axis, 0, n - 1);
     Tensor::cat(vec![inner, last], axis)

@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use fewmark_classical::Iteration;
 use fewmark_classical::convex::{ConvexProblem, PrimalDualParams, Warm, minimise};
 use fewmark_classical::selective::clicked_object;
-use fewmark_image::{Image, Interpolation, resample_to};
+use fewmark_image::{Image, Interpolation, resample_within};
 use fewmark_nets::VmNet;
 
 use super::config::DipConfig;
@@ -100,5 +100,6 @@ impl Predictor {
 /// Values on the grid of one image on that of another that covers the same place.
 pub(super) fn enlarged(u: Vec<f32>, from: &Image, to: &Image) -> Result<Vec<f32>, Error> {
     let u = Image::new(u, 1, from.geometry().clone())?;
-    Ok(resample_to(&u, to.geometry(), Interpolation::Linear, 0.0)?.channel(0).to_vec())
+    // Sizes are rounded, so the smaller grid may end some pixels before the larger one.
+    Ok(resample_within(&u, to.geometry(), Interpolation::Linear)?.channel(0).to_vec())
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use fewmark_classical::selective::{NormalisationKind, SelectiveParams, Session, Terms};
-use fewmark_image::{Dimension, Image, Interpolation, Scaling, resample_to_spacing};
+use fewmark_image::{Dimension, Image, Interpolation, Scaling, memory, resample_to_spacing};
 
 use super::Variant;
 use super::config::DipConfig;
@@ -56,6 +56,8 @@ impl Prepared {
         if geometry.dimension() != Dimension::Two {
             return Err(fewmark_classical::Error::Dimension { method: "dip", size: geometry.size() }.into());
         }
+        let pixels = geometry.len();
+        memory::plan(format!("segmenting an image of {pixels} pixels"), Session::memory(pixels))?;
         let scaled = scaling.apply(image)?;
         let Terms { marker, distance, data, edge, mu, derived, .. } =
             Session::new(&scaled, &geometry.grid(), model)?.terms(foreground, background)?;

@@ -14,7 +14,7 @@ pub struct Plan {
     pub iterations: u64,
     /// Seed of everything random: first weights, noise, batches.
     pub seed: u64,
-    /// Learning rate of the first step.
+    /// Learning rate of the first step after the warm-up.
     pub learning_rate: f64,
     /// Iterations over which the learning rate rises from 0 to where the schedule has it.
     pub warmup: u64,

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use fewmark::nets::Architecture;
+use fewmark::parameters::training_help;
 use fewmark::training;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -42,7 +43,7 @@ fn network(name: &'static str) -> Result<Value, Problem> {
         // The one name that stands for two.
         Err(_) => "MSNet for the images of the study, 2-D or 3-D".into(),
     };
-    let settings = schema::of_table("", &defaults, &|key| training::choices(name, key));
+    let settings = schema::of_table("", &defaults, training_help, &|key| training::choices(name, key));
     let labels = jobs::learns_from_labels(name);
     Ok(json!({ "name": name, "summary": summary, "labels": labels, "settings": settings }))
 }

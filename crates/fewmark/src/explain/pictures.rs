@@ -4,6 +4,7 @@ use fewmark_image::intensity::percentiles;
 use fewmark_image::{Dimension, Geometry, Image, SampleType};
 
 use crate::Error;
+use crate::overlay::pixel_of;
 
 /// Pixels along the longer side of a picture, at least.
 const LONG_SIDE: f64 = 256.0;
@@ -20,8 +21,7 @@ impl Frame {
     /// Large enough for every voxel of the finest grid.
     pub(super) fn of(geometry: &Geometry) -> Self {
         let extent = [0, 1].map(|a| geometry.size()[a] as f64 * geometry.spacing()[a]);
-        let finest = geometry.spacing()[0].min(geometry.spacing()[1]);
-        let scale = finest.min(extent[0].max(extent[1]) / LONG_SIDE);
+        let scale = pixel_of(geometry, LONG_SIDE);
         Self { size: extent.map(|mm| ((mm / scale).round() as usize).max(1)) }
     }
 

@@ -21,7 +21,13 @@ pub(super) fn check(training: &Training) -> Result<(), Error> {
 /// An image and its clicks from files.
 pub(super) fn read(files: &CaseFiles) -> Result<Case, Error> {
     let image = read_image(&files.image)?;
-    let marks = Marks::read(super::with(files)?)?.in_voxels(image.geometry())?;
+    let path = super::with(files)?;
+    let of_file = |error: Error| fewmark_learn::Error::Data {
+        path: path.to_owned(),
+        problem: error.to_string(),
+        hint: "click inside the image, and at least once inside the object: voxel indices counted from 0",
+    };
+    let marks = Marks::read(path)?.in_voxels(image.geometry()).map_err(of_file)?;
     Ok(Case { name: files.name.clone(), image, foreground: marks.foreground, background: marks.background })
 }
 

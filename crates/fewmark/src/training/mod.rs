@@ -82,6 +82,11 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     [DIP, FEWSHOT, MSNET].into_iter().chain(Architecture::names())
 }
 
+/// Whether it learns from pictures, or from the slices of volumes, which then have defaults of their own.
+pub fn is_flat(train: &str) -> bool {
+    Architecture::find(train, 1, 2).is_ok_and(|network| network.rank() == 4)
+}
+
 /// What may be given beside the images, and whether it must be.
 pub fn companion(train: &str) -> (Companion, bool) {
     match train {
@@ -217,7 +222,7 @@ impl Training {
     }
 
     /// The cases, read: files that cannot be learned from are found before the work begins. The labels that occur become a setting where it names
-    /// none, so that label maps that change later are noticed.
+    /// none, so that labels that come or go later are noticed.
     ///
     /// # Errors
     /// Files that cannot be read, clicks outside their images, labels that do not fit their image.
