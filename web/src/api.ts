@@ -81,6 +81,8 @@ export interface Progress {
 export interface SavedLabels {
   readonly labels: Legend;
   readonly runs: Runs;
+  /** Which version was read, or is to be replaced: 0 for none. Without it any is replaced. */
+  readonly version?: number;
 }
 
 /** Agreement of one label of two maps; distances are missing where a map lacks the label. */
@@ -133,7 +135,7 @@ export class Api {
   next = (strategy: string) => this.json<{ id: string }>("GET", `api/next?strategy=${part(strategy)}`);
   labels = (id: string, tag: string) => this.json<SavedLabels>("GET", `api/images/${part(id)}/labels/${part(tag)}`);
   save = (id: string, tag: string, labels: SavedLabels) =>
-    this.json<unknown>("PUT", `api/images/${part(id)}/labels/${part(tag)}`, labels);
+    this.json<{ version: number }>("PUT", `api/images/${part(id)}/labels/${part(tag)}`, labels);
   scores = (id: string, tag: string, against: string) =>
     this.json<{ labels: Readonly<Record<string, Scores>> }>(
       "GET", `api/images/${part(id)}/scores?tag=${part(tag)}&against=${part(against)}`);

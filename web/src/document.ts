@@ -91,23 +91,36 @@ export function withRequest(requests: Document["requests"], label: number, reque
   return changed.set(label, request);
 }
 
-/** The document with what a label's request gave as part of its base: the next marks begin another object. */
-export function keep(document: Document, label: number, runsOf: (label: number, request: Request) => Runs | null, voxels: number): Document {
-  const request = document.requests.get(label);
-  if (!request) return document;
-  const requests = new Map(document.requests);
-  requests.delete(label);
+/** What a method gave for a request, as runs; null where nothing is painted of it. */
+type RunsOf = (label: number, request: Request) => Runs | null;
+
+/** The document with what a label's request gave as part of its base: the next marks begin another object. Older results that it covers become part of the base with it, or they would come to lie above it. */
+export function keep(document: Document, label: number, runsOf: RunsOf, voxels: number): Document {
+  const order = [...document.requests];
+  const at = order.findIndex(([of]) => of === label);
+  if (at < 0) return document;
+  const covered = new Uint8Array(voxels);
+  const folded = order.slice(0, at + 1).reverse().filter(([of, request]) => {
+    const runs = runsOf(of, request) ?? [];
+    let meets = of === label;
+    forEachRun(runs, (_, from, to) => (meets ||= covered.subarray(from, to).includes(1)));
+    if (meets) forEachRun(runs, (_, from, to) => covered.fill(1, from, to));
+    return meets;
+  }).reverse();
   const base = new Uint16Array(voxels);
-  compose({ ...document, requests: new Map([[label, request]]), brush: NO_BRUSH }, runsOf, base);
+  compose({ ...document, requests: new Map(folded), brush: NO_BRUSH }, runsOf, base);
+  const requests = new Map(document.requests);
+  for (const [of] of folded) requests.delete(of);
   return { ...document, requests, base: encodeRuns(base) };
 }
 
-/** The document without what a label holds. */
-export function clear(document: Document, value: number, voxels: number): Document {
+/** The document without what a label holds, also where a method that names its labels itself found it. */
+export function clear(document: Document, value: number, runsOf: RunsOf, voxels: number): Document {
+  const found = [...document.requests].filter(([label, request]) => request.asked && runsOf(label, request)).map(([label]) => label);
+  const kept = found.reduce((document, label) => keep(document, label, runsOf, voxels), document);
   const base = new Uint16Array(voxels);
-  compose({ ...document, requests: new Map(), brush: NO_BRUSH }, () => null, base);
-  for (let at = 0; at < base.length; at++) if (base[at] === value) base[at] = 0;
-  const requests = new Map(document.requests);
+  forEachRun(kept.base, (held, from, to) => held === value || base.fill(held, from, to));
+  const requests = new Map(kept.requests);
   requests.delete(value);
-  return { ...document, base: encodeRuns(base), requests, brush: withoutLabel(document.brush, value) };
+  return { ...kept, base: encodeRuns(base), requests, brush: withoutLabel(kept.brush, value) };
 }

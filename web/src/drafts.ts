@@ -17,6 +17,8 @@ export interface Draft {
   readonly base?: Runs;
   /** The blocks of the brush layer, each as runs. */
   readonly brush: readonly (readonly [number, Runs])[];
+  /** Whether it was too long to be kept with what was painted. */
+  readonly partial?: boolean;
 }
 
 /** Drafts of more characters are kept without what was painted: the marks alone. */
@@ -64,7 +66,7 @@ export class Drafts {
   keep(image: string, draft: Draft): void {
     const { base: _, ...marks } = draft;
     const whole = JSON.stringify(draft);
-    const text = whole.length > LONGEST ? JSON.stringify({ ...marks, brush: [] }) : whole;
+    const text = whole.length > LONGEST ? JSON.stringify({ ...marks, brush: [], partial: true }) : whole;
     const order = [...this.order().filter((other) => other !== image), image];
     for (const old of order.splice(0, order.length - MOST)) this.store.removeItem(PREFIX + old);
     try {

@@ -36,6 +36,8 @@ export class Session {
   /** What was saved: the document, and the results that it was made of. */
   private readonly saved: Signal<{ document: Document; results: readonly (Result | undefined)[] }>;
   private readonly solver: Solver;
+  /** Which version of the saved labels this image was opened with, or saved to; 0 for none. */
+  private version: number;
 
   constructor(
     private readonly api: Api,
@@ -47,7 +49,7 @@ export class Session {
     loaded: SavedLabels | null,
     /** The document of the image before: its method and settings go on. */
     previous: Document | null,
-    fail: (problem: unknown, retry?: () => void) => void,
+    private readonly fail: (problem: unknown, retry?: () => void) => void,
   ) {
     const size = volume.size;
     this.voxels = size[0] * size[1] * size[2];
@@ -62,6 +64,7 @@ export class Session {
     const active = empty.labels.some((label) => label.value === previous?.active) ? previous!.active : empty.active;
     const start = { ...empty, active, settings: previous?.settings ?? {}, slicewise: previous?.slicewise ?? false };
     if (loaded) checkRuns(loaded.runs, this.voxels);
+    this.version = loaded?.version ?? 0;
     this.history = new History(loaded ? { ...start, base: loaded.runs } : start);
     this.document = signal(this.history.present);
     this.saved = signal({ document: this.history.present, results: [] });
@@ -151,6 +154,7 @@ export class Session {
     const slicewise = this.oneSlice;
     // What a method found by itself is corrected, not replaced; slice by slice, what was found on another slice is kept too.
     if (previous?.asked || previous && slicewise !== (previous.slice !== undefined) || (slicewise && previous && previous.slice !== slice)) {
+      if (this.waits(document)) return;
       document = this.kept(document, document.active);
     }
     const request: Request = {
@@ -181,6 +185,7 @@ export class Session {
   setSlicewise(slicewise: boolean): void {
     const document = this.document.value;
     // Clicks in a volume cannot become clicks on one slice: what they gave is kept.
+    if (this.waits(document)) return;
     this.push({ ...this.kept(document, document.active), slicewise }, slicewise ? "slice by slice" : "whole volume");
   }
 
@@ -213,7 +218,7 @@ export class Session {
   }
 
   removeLabel(value: number): void {
-    const cleared = clear(this.document.value, value, this.voxels);
+    const cleared = this.cleared(value);
     const labels = cleared.labels.filter((label) => label.value !== value);
     if (labels.length === 0) return;
     const active = cleared.active === value ? labels[0]!.value : cleared.active;
@@ -221,14 +226,26 @@ export class Session {
   }
 
   clearLabel(value: number): void {
-    this.push(clear(this.document.value, value, this.voxels), "clearing of a label");
+    this.push(this.cleared(value), "clearing of a label");
+  }
+
+  private cleared(value: number): Document {
+    return clear(this.document.value, value, (of, asked) => this.solver.runsOf(of, asked), this.voxels);
   }
 
   /** Keeps what is shown, so that the next marks begin another object of the same label. */
   keep(): void {
     const document = this.document.value;
-    if (!document.requests.has(document.active)) return;
+    if (!document.requests.has(document.active) || this.waits(document)) return;
     this.push(this.kept(document, document.active), "keep");
+  }
+
+  /** Whether the active label's marks have no mask yet that could be kept; that is said. */
+  private waits(document: Document): boolean {
+    const request = document.requests.get(document.active);
+    if (!request || !this.solver.isWanted(request)) return false;
+    this.fail(new Error("the last marks have no mask yet: wait for it, or undo them"));
+    return true;
   }
 
   private kept(document: Document, label: number): Document {
@@ -312,21 +329,26 @@ export class Session {
     return (this.volume.spacing[0] * this.volume.spacing[1] * this.volume.spacing[2]) / 1000;
   }
 
-  /** Saves what is shown; a solve in flight is waited for, because its sketch is not what a person wants to keep. */
-  async save(): Promise<void> {
+  /**
+   * Saves what is shown; a solve in flight is waited for, because its sketch is not what a person wants to keep. Labels that somebody else saved since
+   * the image was opened are replaced only if that is wanted.
+   */
+  async save(replace = false): Promise<void> {
     await this.solver.idle();
     const document = this.document.value;
     const results = [...document.requests.values()].map((request) => this.solver.resultOf(request));
     const labels = Object.fromEntries(document.labels.map(({ value, name, colour }) => [value, { name, colour }]));
-    await this.api.save(this.image.id, FINAL, { labels, runs: encodeRuns(this.seg) });
+    const body = { labels, runs: encodeRuns(this.seg), ...(replace ? {} : { version: this.version }) };
+    this.version = (await this.api.save(this.image.id, FINAL, body)).version;
     this.saved.value = { document, results };
   }
 
   /** Starts from saved labels instead of what is there; undoable like everything. */
-  load(saved: SavedLabels, what: string): void {
+  load(saved: SavedLabels, tag: string): void {
     checkRuns(saved.runs, this.voxels);
+    if (tag === FINAL) this.version = saved.version ?? 0;
     const labels = mergeLabels(this.document.value.labels, saved);
-    this.push({ ...this.document.value, labels, base: saved.runs, requests: new Map(), brush: NO_BRUSH }, what);
+    this.push({ ...this.document.value, labels, base: saved.runs, requests: new Map(), brush: NO_BRUSH }, `loading of ${tag}`);
   }
 
   /** Goes on with work that was not saved. */

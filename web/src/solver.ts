@@ -38,6 +38,11 @@ export class Solver {
     return this.results.get(request);
   }
 
+  /** Whether a request is to be answered and is not yet. */
+  isWanted(request: Request): boolean {
+    return runnable(request) && !this.results.has(request) && !this.failed.has(request);
+  }
+
   /** What is painted of a request. */
   runsOf(label: number, request: Request): Runs | null {
     const result = this.results.get(request);
@@ -58,8 +63,7 @@ export class Solver {
   solve(): void {
     const { requests, active } = this.asker.document.value;
     const inFlight = this.solving.value;
-    const wanted = (label: number, request: Request) =>
-      runnable(request) && !this.results.has(request) && !this.failed.has(request) ? { label, request } : null;
+    const wanted = (label: number, request: Request) => (this.isWanted(request) ? { label, request } : null);
     const now = requests.get(active);
     const next = (now && wanted(active, now))
       ?? [...requests].map(([label, request]) => wanted(label, request)).find((found) => found !== null) ?? null;

@@ -2,7 +2,7 @@
 import { computed, effect, signal } from "@preact/signals";
 
 import { Api, ApiError, type ImageEntry, type Info, type SavedLabels, takeToken } from "./api.ts";
-import { Drafts } from "./drafts.ts";
+import { type Draft, Drafts } from "./drafts.ts";
 import type { Triple } from "./geometry.ts";
 import { decodeNifti } from "./nifti.ts";
 import { FINAL, Session } from "./session.ts";
@@ -66,13 +66,16 @@ export const unsaved = computed(() => session.value?.unsaved.value ?? false);
 /** Shown by the dialog that asks what to do with unsaved work; resolved by its buttons. */
 export const question = signal<((answer: "save" | "leave" | "stay") => void) | null>(null);
 
-export async function save(): Promise<boolean> {
+export async function save(replace = false): Promise<boolean> {
   const open = session.value;
   if (!open) return false;
   try {
-    await open.save();
+    await open.save(replace);
   } catch (problem) {
-    fail(problem, () => void save());
+    if (problem instanceof ApiError && problem.status === 409) {
+      const hint = `load ${FINAL} under Saved to look at theirs (undo brings yours back); to try again replaces them`;
+      fail(new ApiError(problem.message, problem.status, hint, problem.request), () => void save(true));
+    } else fail(problem, () => void save());
     return false;
   }
   await refreshImages();
@@ -100,6 +103,7 @@ export async function open(id: string): Promise<void> {
     // Left behind knowingly.
     if (session.value) drafts.forget(draftKey(session.value.image.id));
   }
+  const left = session.value?.document.peek();
   opening?.abort();
   const abort = new AbortController();
   opening = abort;
@@ -112,12 +116,18 @@ export async function open(id: string): Promise<void> {
     ]);
     const saved = image.labels.includes(FINAL) ? await api.labels(id, FINAL) : null;
     if (opening !== abort) return;
+    // What was made while it loaded is asked about too.
+    if (unsaved.value && session.value?.document.peek() !== left) {
+      if (!(await mayLeave()) || opening !== abort) return;
+      if (session.value) drafts.forget(draftKey(session.value.image.id));
+    }
     const next = newSession(image, file, saved);
     const back = resume(next);
     session.value?.close();
     session.value = next;
     history.replaceState(null, "", `#image=${encodeURIComponent(id)}`);
-    if (back) say(`${image.name}: what you had not saved is back; undo takes it away.`);
+    if (back?.partial) say(`${image.name}: your marks are back, what was painted or kept is not; undo takes them away.`);
+    else if (back) say(`${image.name}: what you had not saved is back; undo takes it away.`);
     else say(saved ? `${image.name}: its saved labels were loaded.` : `${image.name} is open. Click inside the object.`);
   } catch (problem) {
     if (opening === abort) fail(problem, () => void open(id));
@@ -136,16 +146,16 @@ function draftKey(id: string): string {
   return `${info.value?.studies}/${id}`;
 }
 
-/** Goes on with what was not saved before the page was loaded again; whether there was something. */
-function resume(opened: Session): boolean {
+/** Goes on with what was not saved before the page was loaded again, if there was something. */
+function resume(opened: Session): Draft | null {
   const draft = drafts.find(draftKey(opened.image.id));
-  if (!draft) return false;
+  if (!draft) return null;
   try {
     opened.resume(draft);
-    return true;
+    return draft;
   } catch {
     // The image was replaced meanwhile.
-    return false;
+    return null;
   }
 }
 

@@ -38,7 +38,7 @@ function open(saved: SavedLabels | null = null) {
           fail: async () => (reject(new Error("no memory")), settle()),
         });
       }),
-    save: (_: string, __: string, labels: SavedLabels) => (stored.push(labels), Promise.resolve()),
+    save: (_: string, __: string, labels: SavedLabels) => (stored.push(labels), Promise.resolve({ version: stored.length })),
   } as unknown as Api;
   const image = { id: "a", name: "a", size: SIZE, spacing: [1, 1, 1], channels: 1, dimension: 3, range: [0, 1], window: [0, 1] } as unknown as ImageInfo;
   const volume: Volume = {
@@ -238,4 +238,58 @@ test("work that was not saved goes on in a session that is opened anew", async (
 
 test("a saved map of another size is refused", () => {
   assert.throws(() => open({ labels: {}, runs: [0, 23] }), /23 voxels, the image has 24/);
+});
+
+test("what is kept stays as it is shown, with the older results under it", async () => {
+  const { session, asked, shown } = open();
+  session.addClick([0, 0, 0], true);
+  await asked[0]!.answer(0, 1);
+  session.select(2);
+  session.addClick([1, 0, 0], true);
+  await asked[1]!.answer(1, 2);
+  const before = [shown(1), shown(2)];
+  assert.deepEqual(before, [[0], [1, 2]]);
+  session.keep();
+  assert.deepEqual([shown(1), shown(2)], before);
+  session.undo();
+  assert.deepEqual([shown(1), shown(2)], before);
+});
+
+test("marks without a mask yet are neither kept nor lost", async () => {
+  const { session, asked, shown, failures } = open();
+  session.addClick([0, 0, 0], true);
+  asked[0]!.coarse(5);
+  session.keep();
+  assert.deepEqual([failures.length, session.marks.foreground.length], [1, 1]);
+  await asked[0]!.answer(0, 1);
+  session.keep();
+  assert.deepEqual([shown(1), session.marks.foreground.length], [[0, 1], 0]);
+  session.setSlicewise(true);
+  session.addClick([0, 0, 0], true);
+  session.addClick([0, 0, 1], true);
+  assert.deepEqual(session.marks.foreground, [[0, 0, 0]], "the next slice waits for the answer");
+  await asked[1]!.answer(2);
+  session.addClick([0, 0, 1], true);
+  assert.deepEqual([shown(1), session.marks.foreground], [[0, 1, 2], [[0, 0, 1]]]);
+});
+
+test("a label is cleared wherever a method found it, and the others stay", async () => {
+  const { session, asked, shown } = open();
+  session.setMethod("fewshot");
+  session.run(["b"]);
+  await asked[0]!.name([0, 2, 1, 3, 2, 1, 0, 18], { 1: { name: "liver", colour: "#ff0000" }, 2: { name: "spleen", colour: "#00ff00" } });
+  assert.deepEqual([shown(1), shown(2)], [[2, 3, 4], [5]]);
+  session.clearLabel(2);
+  assert.deepEqual([shown(1), shown(2)], [[2, 3, 4], []]);
+  session.undo();
+  session.removeLabel(1);
+  assert.deepEqual([shown(1), shown(2)], [[], [5]]);
+});
+
+test("labels are saved in place of those that were seen, or of any where that is wanted", async () => {
+  const { session, stored } = open({ labels: {}, runs: [1, VOXELS], version: 7 });
+  await session.save();
+  await session.save();
+  await session.save(true);
+  assert.deepEqual(stored.map((labels) => labels.version), [7, 1, undefined]);
 });

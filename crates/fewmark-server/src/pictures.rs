@@ -16,11 +16,15 @@ const SAMPLES_AT: usize = 352;
 /// An image as `.nii.gz`, geometry kept. Colours become RGB of one byte each, other channels than the first of other images are left out.
 pub(crate) fn nifti(file: &Path, image: &Image) -> Result<Vec<u8>, Problem> {
     if image.channels() == 1 {
+        let is_read_by_all = !matches!(image.stored(), SampleType::I64 | SampleType::U64);
         // What the study holds as it is wanted need not be written anew.
-        if Format::of_name(file) == Some(Format::Nifti) && file.extension().is_some_and(|ending| ending == "gz") {
+        if is_read_by_all && is_packed_nifti_1(file) {
             return std::fs::read(file).map_err(|e| Problem::io("read", file, e));
         }
-        return Ok(encode("volume.nii.gz", image, Compression::Usual)?);
+        if is_read_by_all {
+            return Ok(encode("volume.nii.gz", image, Compression::Usual)?);
+        }
+        return Ok(encode("volume.nii.gz", &image.clone().with_stored(SampleType::F32), Compression::Usual)?);
     }
     let grey = Image::new(vec![0.0; image.geometry().len()], 1, image.geometry().clone())?.with_stored(SampleType::U8);
     let mut bytes = encode("volume.nii", &grey, Compression::Usual)?;
@@ -30,6 +34,16 @@ pub(crate) fn nifti(file: &Path, image: &Image) -> Result<Vec<u8>, Problem> {
     let colours = colours(image);
     bytes.extend((0..image.geometry().len()).flat_map(|voxel| [0, 1, 2].map(|c| colours[c][voxel])));
     gzip(&bytes)
+}
+
+/// Whether a file is a `.nii.gz` of the first version, which every viewer reads.
+fn is_packed_nifti_1(file: &Path) -> bool {
+    use std::io::Read as _;
+    let is_named =
+        Format::of_name(file) == Some(Format::Nifti) && file.extension().is_some_and(|ending| ending == "gz");
+    let mut length = [0; 4];
+    let read = std::fs::File::open(file).and_then(|file| flate2::read::GzDecoder::new(file).read_exact(&mut length));
+    is_named && read.is_ok() && [u32::from_le_bytes(length), u32::from_be_bytes(length)].contains(&348)
 }
 
 fn gzip(bytes: &[u8]) -> Result<Vec<u8>, Problem> {

@@ -73,6 +73,9 @@ pub(crate) fn of_table(
     settings
 }
 
+/// Tables within tables that a key may name: with more a request could overflow the stack.
+const DEEPEST: usize = 8;
+
 /// Settings from JSON; keys with dots are settings within tables, and lists may come as text.
 ///
 /// # Errors
@@ -84,6 +87,9 @@ pub(crate) fn to_settings(settings: Map<String, Value>) -> Result<toml::Table, P
             Problem::wrong(format!("settings: {key} = {value}: expected a number, a name, true or false, or a list"))
         };
         let value = to_toml(&value).ok_or_else(wrong)?;
+        if key.split('.').count() > DEEPEST {
+            return Err(Problem::wrong("settings: a key with more dots than any setting has"));
+        }
         let mut place = &mut table;
         let (folders, name) = key.rsplit_once('.').map_or(("", key.as_str()), |(folders, name)| (folders, name));
         for folder in folders.split('.').filter(|folder| !folder.is_empty()) {

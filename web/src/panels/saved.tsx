@@ -15,7 +15,7 @@ export function Saved({ session }: { session: Session }) {
   if (tags.length === 0) return null;
   const load = async (tag: string) => {
     try {
-      session.load(await api.labels(id, tag), `loading of ${tag}`);
+      session.load(await api.labels(id, tag), tag);
     } catch (problem) {
       fail(problem);
     }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::query;
 use crate::Shared;
 use crate::body;
-use crate::datastore::colour_of;
+use crate::datastore::{Datastore, Place, colour_of};
 use crate::error::Problem;
 use crate::routes::json as answer;
 use crate::segment::{load, volume_ml};
@@ -27,6 +27,8 @@ struct Labels {
     #[serde(default)]
     labels: BTreeMap<String, Legend>,
     runs: Vec<u64>,
+    /// Which version was read, or is to be replaced: 0 for none. Without it any is replaced.
+    version: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,6 +45,8 @@ pub(super) async fn get(
     let found = app
         .compute(move |app| {
             let (image, path) = app.datastore.label(&id, &tag)?;
+            // Before it is read: what is saved in between counts as later.
+            let version = Datastore::version(&path);
             let map = read_labels(&path)?;
             let (_, decoded) = load(app, &image.path)?;
             decoded.image.geometry().expect_same_space(map.geometry()).map_err(fewmark::image::Error::from)?;
@@ -52,7 +56,7 @@ pub(super) async fn get(
                 let (name, colour) = legend.remove(&value).unwrap_or_else(|| (format!("label {value}"), None));
                 (value.to_string(), Legend { name, colour: Some(colour.unwrap_or_else(|| colour_of(value))) })
             });
-            Ok(Labels { labels: labels.collect(), runs: runs::encode(map.labels()) })
+            Ok(Labels { labels: labels.collect(), runs: runs::encode(map.labels()), version: Some(version) })
         })
         .await?;
     Ok(answer(&found))
@@ -81,11 +85,17 @@ pub(super) async fn put(
                 list.push(json!({ "name": name, "idx": value, "color": colour }));
             }
             let info = Map::from_iter([("label_info".to_owned(), Value::from(list))]);
-            app.datastore.save_label(&image, &tag, &map, info)?;
+            let place = match body.version {
+                None => Place::Any,
+                Some(0) => Place::Free,
+                Some(version) => Place::Of(version),
+            };
+            app.datastore.save_label(&image, &tag, &map, info, place)?;
+            let version = Datastore::version(&app.datastore.label(&image.id, &tag)?.1);
             let counts = counts(&map);
             let volumes: BTreeMap<String, f64> =
                 counts.iter().map(|(value, &count)| (value.clone(), volume_ml(count, geometry))).collect();
-            Ok(json!({ "id": image.id, "tag": tag, "voxels": counts, "volume_ml": volumes }))
+            Ok(json!({ "id": image.id, "tag": tag, "voxels": counts, "volume_ml": volumes, "version": version }))
         })
         .await?;
     Ok(answer(&saved))

@@ -35,33 +35,60 @@ impl Index {
         self.folder.join(NAME)
     }
 
-    /// Reads the file again if another program has written it. A missing file is an empty index; a broken one too, and is put aside.
+    /// Reads the file again if another program has written it. A missing file is an empty index; a broken one too, and is put aside. What cannot be
+    /// read now is read the next time.
     pub(super) fn reload(&mut self) {
+        // Another program may be in the middle of writing it: it locks it.
+        if let Ok(false) = self.read()
+            && let Ok(_lock) = self.locked()
+            && let Ok(false) = self.read()
+        {
+            self.put_aside();
+        }
+    }
+
+    /// Whether the file is an index, or none; it is read if another program has written it.
+    fn read(&mut self) -> std::io::Result<bool> {
         let path = self.path();
-        let written = Stamp::of(&path).ok();
-        if written.is_none() {
-            (self.content, self.read) = (Map::new(), None);
-            return;
-        }
-        if written == self.read {
-            return;
-        }
-        let parsed = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Map<String, Value>>(&bytes).ok());
-        match parsed {
-            Some(content) => self.content = content,
-            None => {
-                self.content = Map::new();
-                let _ = fs::rename(&path, path.with_extension("json.broken"));
+        let written = match Stamp::of(&path) {
+            Ok(written) => written,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                (self.content, self.read) = (Map::new(), None);
+                return Ok(true);
             }
+            Err(error) => return Err(error),
+        };
+        if self.read.as_ref() == Some(&written) {
+            return Ok(true);
         }
-        self.read = written;
+        let Ok(content) = serde_json::from_slice(&fs::read(&path)?) else { return Ok(false) };
+        (self.content, self.read) = (content, Some(written));
+        Ok(true)
+    }
+
+    /// Puts a broken file aside, under a name that no other has.
+    fn put_aside(&mut self) {
+        let path = self.path();
+        let names = (0..)
+            .map(|n| path.with_extension(if n == 0 { "json.broken".to_owned() } else { format!("json.broken.{n}") }));
+        let free = names.into_iter().find(|path| !path.exists()).expect("names without end");
+        let _ = fs::rename(&path, free);
+        (self.content, self.read) = (Map::new(), None);
+    }
+
+    /// The lock that other programs keep while they write the file.
+    fn locked(&self) -> std::io::Result<File> {
+        let lock = File::create(self.folder.join(LOCK))?;
+        lock.lock()?;
+        Ok(lock)
     }
 
     /// Changes the index and writes it, whole or not at all; other programs that lock it wait.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut Self)) -> Result<(), Problem> {
-        let lock = File::create(self.folder.join(LOCK)).map_err(|e| Problem::io("write", NAME, e))?;
-        lock.lock().map_err(|e| Problem::io("lock", NAME, e))?;
-        self.reload();
+        let _lock = self.locked().map_err(|e| Problem::io("lock", NAME, e))?;
+        if !self.read().map_err(|e| Problem::io("read", NAME, e))? {
+            self.put_aside();
+        }
         change(self);
         for (key, value) in [("name", "studies"), ("description", ""), ("images_dir", "."), ("labels_dir", "labels")] {
             self.content.entry(key).or_insert_with(|| value.into());
@@ -138,6 +165,11 @@ impl Index {
     }
 }
 
+/// What a value is called that has no name.
+pub(crate) fn unnamed(value: u64) -> String {
+    format!("label-{value}")
+}
+
 /// Values, names and colours of the labels that an entry of the index lists, in one of the two ways of MONAI Label.
 pub(super) fn legend_of(info: &Value) -> Vec<(u16, String, Option<String>)> {
     let value = |value: &Value| value.as_u64().and_then(|value| u16::try_from(value).ok()).filter(|value| *value > 0);
@@ -148,6 +180,7 @@ pub(super) fn legend_of(info: &Value) -> Vec<(u16, String, Option<String>)> {
     });
     let names = info.get("label_names").or_else(|| info.get("params")?.get("label_names")).and_then(Value::as_object);
     let named = names.into_iter().flatten().filter_map(|(name, index)| Some((value(index)?, name.clone(), None)));
+    let named = named.filter(|(value, name, _)| *name != unnamed((*value).into()));
     listed.chain(named).collect()
 }
 

@@ -35,8 +35,10 @@ pub(crate) use dicom::{INSTANCE_UID, Instance, SERIES_UID, STUDY_UID};
 pub(crate) use files::name_of;
 use files::{files, files_or_none, remove_old, series};
 use index::Index;
+pub(crate) use index::unnamed;
 pub(crate) use info::{Legend, colour_of};
 pub(crate) use names::{check_tag, ending, stem};
+pub(crate) use write::Place;
 
 /// Labels that a person saved.
 pub(crate) const FINAL: &str = "final";

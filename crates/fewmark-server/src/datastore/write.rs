@@ -15,17 +15,30 @@ use super::{Datastore, ImageFile, gone};
 use crate::clock;
 use crate::error::Problem;
 
+/// Where a label is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Where there is none, or in place of any.
+    Any,
+    /// Where there is none.
+    Free,
+    /// In place of the one that had this version, see [`Datastore::version`].
+    Of(u64),
+}
+
 impl Datastore {
     /// Saves the label of an image, in the image's geometry, in place of the one that was there.
     ///
     /// # Errors
-    /// 404 when there is no such image, 422 for a tag that cannot be, 507 when the disk is full: what was there is then untouched.
+    /// 404 when there is no such image, 409 when the place is another, 422 for a tag that cannot be, 507 when the disk is full: what was there is then
+    /// untouched.
     pub(crate) fn save_label(
         &self,
         image: &ImageFile,
         tag: &str,
         labels: &LabelMap,
         info: Map<String, Value>,
+        place: Place,
     ) -> Result<(), Problem> {
         names::check_tag(tag)?;
         let folder = self.label_folder(tag);
@@ -35,6 +48,16 @@ impl Datastore {
         let mut index = self.lock();
         if !image.path.exists() {
             return Err(gone(&image.id));
+        }
+        let present = self.image(&image.id)?.labels.get(tag).cloned();
+        let is_as_expected = match place {
+            Place::Any => true,
+            Place::Free => present.is_none(),
+            Place::Of(version) => present.is_some_and(|path| Self::version(&path) == version),
+        };
+        if !is_as_expected {
+            let problem = Problem::new(StatusCode::CONFLICT, format!("somebody has saved the label {tag:?} meanwhile"));
+            return Err(problem.hint("look at it first"));
         }
         fs::create_dir_all(&folder).map_err(|e| Problem::io("create", format!("labels/{tag}"), e))?;
         write_atomically(&path, &bytes)?;
@@ -51,6 +74,14 @@ impl Datastore {
             index.set_image(&image.id, &image.name(), None);
             index.set_label(&image.id, tag, &format!(".{ending}"), info);
         })
+    }
+
+    /// What tells one version of a label's file from another; 0 where there is none.
+    pub(crate) fn version(path: &Path) -> u64 {
+        let modified = fs::metadata(path).and_then(|facts| facts.modified()).ok();
+        let since = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        // Milliseconds, which JavaScript's numbers hold.
+        since.map_or(0, |since| since.as_millis() as u64)
     }
 
     /// Removes the label of an image.

@@ -6,6 +6,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::Params;
+use super::datastore::as_volume;
 use crate::Shared;
 use crate::active::{Strategy, next as choose};
 use crate::app::App;
@@ -33,8 +34,13 @@ pub(super) async fn next(
             info.insert("strategy".into(), strategies);
             app.datastore.set_image_info(&image, info.clone())?;
             info.insert("id".into(), image.id.clone().into());
-            info.insert("name".into(), image.name().into());
-            info.insert("path".into(), app.shown(&image.path).into());
+            // Clients open the file where it is, or fetch it to one of this name; a series is fetched as one file.
+            let (name, path) = match image.is_series() {
+                true => (as_volume(&image), String::new()),
+                false => (image.name(), app.shown(&image.path)),
+            };
+            info.insert("name".into(), name.into());
+            info.insert("path".into(), path.into());
             info.extend(of_dicom(app, &image));
             if let Some(uncertainty) = chosen.uncertainty {
                 info.insert("uncertainty".into(), uncertainty.into());

@@ -66,18 +66,13 @@ fn order(app: &Shared, model: &str, which: &str, params: Params) -> Result<Order
     let (name, request) = (offer.name.clone(), params.clone());
     let kept_under = keeps.then(|| tag.clone());
     let work = move |app: &Shared, image: &ImageFile, wanted: &_| {
-        // A person may have saved one since the batch began, and may do so until it is saved.
-        let expect_none = || match app.datastore.image(&image.id)?.labels.contains_key(FINAL) {
-            true if keeps && tag == FINAL => {
-                Err(Problem::new(StatusCode::CONFLICT, "a person has labelled it meanwhile"))
-            }
-            _ => Ok(()),
-        };
-        expect_none()?;
+        // A person may have saved one since the batch began: then there is nothing to do, see also `save`.
+        if keeps && tag == FINAL && app.datastore.image(&image.id)?.labels.contains_key(FINAL) {
+            return Err(Problem::new(StatusCode::CONFLICT, "a person has labelled it meanwhile"));
+        }
         let ask = ask(app, &offer, image.path.clone(), &params, None)?;
         let found = segment(app, &ask, wanted, false, &mut |_| {})?;
         if keeps {
-            expect_none()?;
             save(app, &offer, image, &tag, &found, &label_names(app, &offer, &params, &found))?;
         }
         Ok(found.labels.labels().iter().filter(|label| **label != 0).count())

@@ -13,9 +13,11 @@ use super::{Params, files};
 use crate::Shared;
 use crate::api::query;
 use crate::body::Form;
-use crate::datastore::{FINAL, ImageFile, ending};
+use crate::datastore::{FINAL, ImageFile, Place, ending};
 use crate::error::Problem;
+use crate::pictures;
 use crate::routes::json as answer;
+use crate::segment::load;
 
 #[derive(Deserialize)]
 struct List {
@@ -70,8 +72,10 @@ pub(super) async fn image(State(app): State<Shared>, uri: Uri) -> Result<Respons
     let (id, sum) = (which.image()?, which.check_sum);
     let image = app.wait(move |app| app.datastore.image(&id)).await?;
     if image.is_series() {
-        return Err(Problem::wrong(format!("the image {:?} is a folder of files", image.id))
-            .hint("/api/images/{id}/volume gives it as NIfTI, /datastore/dataset its files"));
+        // Clients want one file.
+        let name = as_volume(&image);
+        let bytes = app.compute(move |app| pictures::nifti(&image.path, &load(app, &image.path)?.1.image)).await?;
+        return Ok(files::whole(bytes, &name));
     }
     let path = image.path;
     if let Some(sum) = sum {
@@ -79,6 +83,11 @@ pub(super) async fn image(State(app): State<Shared>, uri: Uri) -> Result<Respons
         app.compute(move |_| check(&path, &sum)).await?;
     }
     files::send(&app, &path).await
+}
+
+/// The name of the file that a series is sent as.
+pub(super) fn as_volume(series: &ImageFile) -> String {
+    format!("{}.nii.gz", series.id)
 }
 
 /// Whether a file has the sum that the client believes, `SHA256:...`.
@@ -152,7 +161,7 @@ pub(super) async fn save_label(State(app): State<Shared>, uri: Uri, mut form: Fo
     app.compute(move |app| {
         let image = app.datastore.image(&id)?;
         let labels = labels_of(app, &image.path, &file)?;
-        app.datastore.save_label(&image, &tag, &labels, params)?;
+        app.datastore.save_label(&image, &tag, &labels, params, Place::Any)?;
         Ok(answer(&json!({ "image": image.id, "label": image.id })))
     })
     .await

@@ -24,9 +24,19 @@ pub(super) async fn send(app: &Shared, path: &Path) -> Result<Response, Problem>
     Ok(stream(file, length, &name, "application/octet-stream"))
 }
 
+/// A file that is made for the client, under a name.
+pub(super) fn whole(bytes: Vec<u8>, name: &str) -> Response {
+    let length = bytes.len() as u64;
+    answer(Body::from(bytes), length, name, "application/octet-stream")
+}
+
 /// So many bytes of a file that is open, under a name.
 pub(super) fn stream(file: File, length: u64, name: &str, kind: &'static str) -> Response {
-    let mut response = Response::new(Body::from_stream(sending::chunks(file)));
+    answer(Body::from_stream(sending::chunks(file)), length, name, kind)
+}
+
+fn answer(body: Body, length: u64, name: &str, kind: &'static str) -> Response {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CONTENT_LENGTH, length.into());

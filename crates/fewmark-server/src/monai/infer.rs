@@ -16,7 +16,7 @@ use super::{Params, result};
 use crate::Shared;
 use crate::api::query;
 use crate::body::{Form, FormFile};
-use crate::datastore::{ImageFile, ORIGINAL};
+use crate::datastore::{FINAL, ImageFile, ORIGINAL, Place, unnamed};
 use crate::error::Problem;
 use crate::flight::{Waiting, Wanted};
 use crate::routes::json as answer;
@@ -81,8 +81,18 @@ fn subject(app: &Shared, which: &Which, upload: Option<FormFile>) -> Result<Subj
     Ok(Subject { path: entry.path.clone(), entry: Some(entry), _upload: None })
 }
 
-/// The names of the labels that were found, and their values.
+/// The names of all values up to the largest that was found, in their order: 3D Slicer takes the i-th name for the value i, so none may be left out.
 pub(super) fn label_names(app: &Shared, offer: &Offer, params: &Params, found: &Answer) -> Params {
+    let known = found_names(app, offer, params, found);
+    let by_value: BTreeMap<u64, &String> =
+        known.iter().filter_map(|(name, value)| Some((value.as_u64()?, name))).collect();
+    let last = by_value.keys().next_back().copied().unwrap_or(0);
+    let name = |value: u64| by_value.get(&value).map_or_else(|| unnamed(value), |&name| name.clone());
+    (1..=last).map(|value| (name(value), value.into())).collect()
+}
+
+/// The names of the labels that were found, and their values.
+fn found_names(app: &Shared, offer: &Offer, params: &Params, found: &Answer) -> Params {
     let text = |key: &str| params.get(key).and_then(Value::as_str);
     let named = match offer.gives {
         Gives::Clicks => text("label"),
@@ -103,6 +113,9 @@ pub(super) fn label_names(app: &Shared, offer: &Offer, params: &Params, found: &
 }
 
 /// Keeps what a model found as a label of the image.
+///
+/// # Errors
+/// As [`Datastore::save_label`](crate::datastore::Datastore::save_label), 409 where it would replace what a person saved.
 pub(super) fn save(
     app: &Shared,
     offer: &Offer,
@@ -113,7 +126,9 @@ pub(super) fn save(
 ) -> Result<(), Problem> {
     let params = Map::from_iter([("label_names".to_owned(), names.clone().into())]);
     let info = Map::from_iter([("model".to_owned(), offer.name.clone().into()), ("params".to_owned(), params.into())]);
-    app.datastore.save_label(image, tag, &found.labels, info)
+    // What a person saved is not replaced by what nobody has looked at.
+    let place = if tag == FINAL { Place::Free } else { Place::Any };
+    app.datastore.save_label(image, tag, &found.labels, info, place)
 }
 
 /// The mask as a file, and what is said about it.

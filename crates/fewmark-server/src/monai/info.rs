@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::Shared;
 use crate::active::{Strategy, newest_model};
 use crate::app::App;
-use crate::datastore::{FINAL, ImageFile};
+use crate::datastore::{FINAL, ImageFile, unnamed};
 use crate::error::Problem;
 use crate::jobs;
 use crate::methods::{FEWSHOT, FEWSHOT_SUMMARY, Model};
@@ -131,7 +131,7 @@ pub(super) fn names(app: &App, codes: &[u16]) -> Map<String, Value> {
     let name = |code: u16| match legend.get(&code) {
         Some((name, _)) => name.clone(),
         None if codes.len() == 1 && legend.is_empty() => "object".into(),
-        None => format!("label-{code}"),
+        None => unnamed(code.into()),
     };
     codes.iter().map(|&code| (name(code), code.into())).collect()
 }

@@ -1,6 +1,9 @@
 //! Our own interface: every route of `openapi.json` answers as it is described, and what the page builds on holds.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
+
+use fewmark::image::SampleType;
 
 use crate::support::{CORNER, MIDDLE, Part, Reply, Running, study};
 use serde_json::{Value, json};
@@ -349,4 +352,18 @@ fn polygons_scribbles_and_slices_are_marks_too() {
             .status,
         200
     );
+}
+
+#[test]
+fn the_page_can_read_the_volumes_of_every_image() {
+    let folder = study();
+    let image = fewmark::image::read_image(folder.path().join("ball.nii.gz")).unwrap().with_stored(SampleType::I64);
+    fewmark::image::write_image(folder.path().join("long.nii.gz"), &image).unwrap();
+    let server = Running::start(folder.path());
+    for (name, kind) in [("ball", 2_u16), ("long", 16)] {
+        let packed = server.get(&format!("/api/images/{name}/volume")).ok().body;
+        let mut head = [0; 348];
+        flate2::read::GzDecoder::new(&packed[..]).read_exact(&mut head).unwrap();
+        assert_eq!(u16::from_le_bytes([head[70], head[71]]), kind, "{name}");
+    }
 }

@@ -26,6 +26,7 @@ fn at_least_sixty_kinds() {
     let big = vec![0u8; (1 << 20) + 1];
     let bomb = bomb();
     let nested = format!("{{\"method\":\"tv\",\"settings\":{{\"mu\":{}", "[".repeat(100_000));
+    let deep = json!({ "method": "tv", "settings": { "a.".repeat(100_000): 1 } }).to_string();
     let many: Vec<[u32; 3]> = (0..10_001).map(|_| [1, 1, 1]).collect();
     let many = json!({ "method": "tv", "marks": { "foreground": many } }).to_string();
     let overflow = json!({ "runs": [1, u64::MAX, 1, 20161] }).to_string();
@@ -132,6 +133,7 @@ fn at_least_sixty_kinds() {
         ("POST", SEGMENT, JSON, br#"{"method":"tv","marks":{"background":[[20,18,7]]}}"#, 422),
         ("POST", SEGMENT, JSON, br#"{"method":"tv","marks":{"polygon":{"slice":0,"points":[[1,1]]}}}"#, 422),
         ("POST", SEGMENT, JSON, many.as_bytes(), 422),
+        ("POST", SEGMENT, JSON, deep.as_bytes(), 422),
         ("POST", SEGMENT, JSON, br#"{"method":"tv","slice":14,"marks":{"foreground":[[20,18,7]]}}"#, 422),
         ("POST", SEGMENT, JSON, br#"{"method":"tv","slice":3,"marks":{"foreground":[[20,18,7]]}}"#, 422),
         ("POST", SEGMENT, JSON, br#"{"method":"elastica","marks":{"foreground":[[20,18,7]]}}"#, 422),

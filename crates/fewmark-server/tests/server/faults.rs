@@ -21,6 +21,11 @@ fn a_broken_or_missing_index_loses_no_label() {
         std::fs::write(&index, b"{ \"objects\": ").unwrap();
         assert_eq!(server.get("/api/images/ball/labels/final").ok().value()["runs"], json!([1, VOXELS]));
         assert!(folder.path().join("datastore_v2.json.broken").exists());
+        // One more does not take its place.
+        std::fs::write(&index, b"[").unwrap();
+        server.get("/info/").ok();
+        assert_eq!(std::fs::read(folder.path().join("datastore_v2.json.broken")).unwrap(), b"{ \"objects\": ");
+        assert_eq!(std::fs::read(folder.path().join("datastore_v2.json.broken.1")).unwrap(), b"[");
         server.json("PUT", "/api/images/cube/labels/final", &label(1)).ok();
     }
     std::fs::remove_file(&index).unwrap();
@@ -41,6 +46,28 @@ fn a_broken_or_missing_index_loses_no_label() {
         );
         server.json("PUT", "/api/images/ball/labels/final", &label(2)).ok();
     }
+}
+
+#[test]
+fn a_label_that_somebody_else_saved_is_not_replaced_unseen() {
+    let folder = study();
+    let server = Running::start(folder.path());
+    let saved = |version: Option<u64>| {
+        let mut body = label(1);
+        body["version"] = json!(version);
+        server.json("PUT", "/api/images/ball/labels/final", &body)
+    };
+    let first = saved(Some(0)).ok().value()["version"].as_u64().unwrap();
+    assert_eq!(server.get("/api/images/ball/labels/final").ok().value()["version"], first);
+    // Where there was none when it was opened, and where there was another.
+    assert_eq!(saved(Some(0)).status, 409);
+    assert_eq!(saved(Some(first + 1)).status, 409);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let second = saved(Some(first)).ok().value()["version"].as_u64().unwrap();
+    assert!(second > first);
+    assert_eq!(saved(Some(first)).status, 409);
+    // Who does not ask replaces it.
+    saved(None).ok();
 }
 
 #[test]

@@ -93,7 +93,9 @@ fn labels_of_one_image_are_found_in_another() {
         let params = json!({ "support": support, "label": "nothing", "result_extension": ".nii.gz" }).to_string();
         let reply = server.form("POST", "/infer/fewshot?image=cube", &[Part::Text("params", &params)]).ok();
         let (said, name, file) = reply.parts();
-        assert_eq!(said["label_names"], json!({ "cyst": 6 }));
+        // 3D Slicer takes the i-th name for the value i.
+        let names = json!({ "label-1": 1, "label-2": 2, "label-3": 3, "label-4": 4, "label-5": 5, "cyst": 6 });
+        assert_eq!(said["label_names"], names);
         let map = LabelMap::from_image(&read(&file, &name)).unwrap();
         assert_eq!(map.present(), [6]);
         // With a box: nothing outside of it.
