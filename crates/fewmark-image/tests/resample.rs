@@ -145,8 +145,8 @@ fn labels_stay_labels() {
 
 #[test]
 fn beyond_an_image_its_outermost_value_may_go_on() {
-    // A quarter of the size is 62.6 rows, so the 63 of the smaller grid reach less far than these.
-    let large = Geometry::unit(Dimension::Two, [40, 1003, 1]).unwrap();
+    // A sixteenth of the size is 62.4 rows, so the 62 of the smaller grid reach less far than these.
+    let large = Geometry::unit(Dimension::Two, [40, 999, 1]).unwrap();
     let image = Image::new(vec![1.0; large.len()], 1, large.clone()).unwrap();
     let small = resample_to_spacing(&image, [16.0, 16.0, 1.0], Interpolation::Linear).unwrap();
     let cut = resample_to(&small, &large, Interpolation::Linear, 0.0).unwrap();

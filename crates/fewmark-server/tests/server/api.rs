@@ -139,7 +139,12 @@ fn every_route_answers_as_it_is_described() {
             .value();
     assert_eq!(saved["voxels"]["1"], mask["voxels"]);
     let found = see("/api/images/{id}/labels/{tag}", "get", server.get("/api/images/ball/labels/final"), 200).value();
-    assert_eq!(found, label);
+    let expected = json!({ "labels": label["labels"], "runs": label["runs"], "version": saved["version"] });
+    assert_eq!(found, expected);
+    // Goes into the place of what was read, and of nothing newer.
+    see("/api/images/{id}/labels/{tag}", "put", server.json("PUT", "/api/images/ball/labels/final", &found), 200);
+    let unseen = json!({ "runs": label["runs"], "version": 0 });
+    see("/api/images/{id}/labels/{tag}", "put", server.json("PUT", "/api/images/ball/labels/final", &unseen), 409);
     server.json("PUT", "/api/images/ball/labels/original", &json!({ "runs": [0, voxels - 4, 1, 4] })).ok();
     let scores =
         see("/api/images/{id}/scores", "get", server.get("/api/images/ball/scores?tag=original&against=final"), 200);
