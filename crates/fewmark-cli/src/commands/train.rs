@@ -88,8 +88,10 @@ fn show_settings(what: &str, arguments: &Train, common: &Common) -> Result<(), F
     if common.json {
         return print_json(&settings);
     }
-    if !is_of_cases && (what == training::MSNET || training::is_flat(what)) {
-        note(common, "for pictures; for volumes or their slices add --images and --labels");
+    if !is_of_cases && what == training::MSNET {
+        note(common, "for pictures; for volumes: fewmark train msnet-3d --show-settings");
+    } else if !is_of_cases && training::is_flat(what) {
+        note(common, "for pictures; for the slices of volumes add --images and --labels");
     }
     print(settings.to_string().trim_end())
 }

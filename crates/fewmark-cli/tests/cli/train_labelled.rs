@@ -194,6 +194,14 @@ fn settings_are_shown_as_they_would_be() {
     assert_eq!(settings["network"]["name"], "msnet-3d");
     assert_eq!([&settings["batch"], &settings["training"]["iterations"]], [3, 4000]);
     assert!(lab.run(&["train", "msnet", "--show-settings"]).stderr.contains("msnet-3d"));
+    assert!(lab.run(&["train", "unet", "--show-settings"]).stderr.contains("slices"));
+    // Of what is learned from: slices of volumes are not mirrored.
+    let phantom = crate::files::chest(3);
+    lab.write_image("chest.nii.gz", &phantom.image);
+    lab.write_labels("lungs.nii.gz", &phantom.truth);
+    let call = ["train", "unet", "--show-settings", "--images", "chest.nii.gz", "--labels", "lungs.nii.gz", "--json"];
+    let settings = lab.json(&call);
+    assert_eq!([&settings["augmentation"]["mirror"], &settings["mirrored_predictions"]], [false, false]);
 }
 
 #[test]
