@@ -113,6 +113,10 @@ fn volumes_are_learned_in_3d_or_slice_by_slice_with_their_geometry_kept() {
         let expected = lab.labels("masks/images-0.nii.gz");
         let expected = orientation.labels(&expected).expect("a volume");
         assert_eq!(lab.labels("masks/turned.nii.gz").labels(), expected.labels());
+        // A slice of it is what the whole has there.
+        lab.ok(&["segment", "turned.nii.gz", "--model", what, "--slice", "4", "-o", "slice.nii.gz"]);
+        assert_eq!(lab.labels("slice.nii.gz").slice(4), lab.labels("masks/turned.nii.gz").slice(4));
+        assert!(lab.labels("slice.nii.gz").slice(3).iter().all(|&label| label == 0));
         lab.write_image("images-2.nii.gz", &orientation.image(&lab.image("images-1.nii.gz")).expect("a volume"));
         lab.write_labels("labels-2.nii.gz", &orientation.labels(&lab.labels("labels-1.nii.gz")).expect("a volume"));
         lab.write("turned.csv", "image,labels\nimages-0.nii.gz,labels-0.nii.gz\nimages-2.nii.gz,labels-2.nii.gz\n");
