@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Fewshot, common: &Common) -> Result<(), Failure> {
     expect_apart(queries.keys().map(|case| labels_of(case, folder)), read.iter().chain(queries.values()))?;
     let encoder = encoder_of(&arguments.support)?;
     expect_fitting(&encoder, queries.values(), supports.len() + unlabelled.len())?;
-    let known = of(encoder, &supports, &unlabelled, common)?;
+    let known = of(encoder, &arguments.support, &supports, &unlabelled, common)?;
     let codes = known.codes();
     let method = fewshot::method(known);
     let interrupt = Interrupt::listen()?;

@@ -31,7 +31,7 @@ pub(crate) fn build(arguments: &SupportBuild, common: &Common) -> Result<(), Fai
     let unlabelled = unlabelled(&arguments.support)?;
     expect_apart([path], inputs(&arguments.support, &unlabelled))?;
     let labelled = labelled(&arguments.support, common)?;
-    let known = of(encoder_of(&arguments.support)?, &labelled, &unlabelled, common)?;
+    let known = of(encoder_of(&arguments.support)?, &arguments.support, &labelled, &unlabelled, common)?;
     let cases = arguments.support.supports.iter().map(|scan| scan.display().to_string()).collect();
     known.save(path, Summary { cases, ..Summary::default() })?;
     let labels = known.codes();
@@ -102,10 +102,14 @@ pub(super) fn encoder_of(arguments: &SupportArgs) -> Result<Predictor, Failure> 
 /// The encoder of a call, shown its labelled scans and, by them, those without labels.
 pub(super) fn of(
     encoder: Predictor,
+    arguments: &SupportArgs,
     labelled: &[(Image, LabelMap)],
     unlabelled: &BTreeMap<String, PathBuf>,
     common: &Common,
 ) -> Result<Known, Failure> {
+    for ((image, _), path) in labelled.iter().zip(&arguments.supports) {
+        encoder.expect_fitting(image, 1).map_err(|e| Failure::from(e).of(path))?;
+    }
     expect_fitting(&encoder, unlabelled.values(), labelled.len())?;
     let line = ProgressLine::new(common);
     let mut known = known(encoder, labelled, &mut |step| line.show(step))?;

@@ -249,6 +249,7 @@ fn what_cannot_be_shown_is_refused_before_any_work() {
     let (_, labels) = body(0);
     let empty = LabelMap::new(vec![0; labels.labels().len()], labels.geometry().clone()).expect("as many labels");
     lab.write_labels("empty.nii.gz", &empty);
+    lab.write_image("flat.nii.gz", &empty.to_image());
     let moved = labels.geometry().window([1, 0, 0], SIZE).expect("a geometry that can be");
     lab.write_labels("moved.nii.gz", &LabelMap::new(labels.labels().to_vec(), moved).expect("as many labels"));
     lab.ok(&[&["support", "build", "-o", "organs.safetensors"][..], &SUPPORT].concat());
@@ -259,6 +260,11 @@ fn what_cannot_be_shown_is_refused_before_any_work() {
         refusals.case(what, &[&support[..], &query, more].concat());
     };
     of("nothing is labelled", "empty.nii.gz", &[]);
+    of(
+        "a second scan without contrast",
+        "0-labels.nii.gz",
+        &["--support", "flat.nii.gz", "--support-label", "0-labels.nii.gz"],
+    );
     of("labels of another place", "moved.nii.gz", &[]);
     of("a label that does not occur", "0-labels.nii.gz", &["--labels", "2"]);
     of("two scans, the labels of one", "0-labels.nii.gz", &["--support", "1.nii.gz"]);
