@@ -24,7 +24,8 @@ pub(super) const METHOD: &str = "fewshot";
 ///     --set training.learning_rate=1e-3 -o RUN
 /// ```
 ///
-/// The same command makes other weights today, of about the same worth: the order in which numbers are added has changed since.
+/// The same command makes other weights today, as the order in which numbers are added has changed since. By features alone, on three folds of scans
+/// of abdominal MRI that are learned from, those have a mean Dice x 100 of 65.2, these 67.0.
 const BUILT_IN: &[u8] = include_bytes!("../../models/fewshot.safetensors");
 
 /// Slices that go through the encoder at once.
