@@ -112,13 +112,19 @@ test("corrections by brush outlive the next result, and are undone as one stroke
   assert.deepEqual(shown(1), [0, 1, 2]);
 });
 
+/** Two labels whose results share voxel 1, the second the newer. */
+async function overlapping() {
+  const opened = open();
+  opened.session.addClick([0, 0, 0], true);
+  await opened.asked[0]!.answer(0, 1);
+  opened.session.select(2);
+  opened.session.addClick([1, 0, 0], true);
+  await opened.asked[1]!.answer(1, 2);
+  return opened;
+}
+
 test("labels have results of their own, the newer lies on top", async () => {
-  const { session, asked, shown } = open();
-  session.addClick([0, 0, 0], true);
-  await asked[0]!.answer(0, 1);
-  session.select(2);
-  session.addClick([1, 0, 0], true);
-  await asked[1]!.answer(1, 2);
+  const { session, shown } = await overlapping();
   assert.deepEqual([shown(1), shown(2)], [[0], [1, 2]]);
   session.removeLabel(2);
   assert.deepEqual([shown(1), shown(2)], [[0, 1], []]);
@@ -241,12 +247,7 @@ test("a saved map of another size is refused", () => {
 });
 
 test("what is kept stays as it is shown, with the older results under it", async () => {
-  const { session, asked, shown } = open();
-  session.addClick([0, 0, 0], true);
-  await asked[0]!.answer(0, 1);
-  session.select(2);
-  session.addClick([1, 0, 0], true);
-  await asked[1]!.answer(1, 2);
+  const { session, shown } = await overlapping();
   const before = [shown(1), shown(2)];
   assert.deepEqual(before, [[0], [1, 2]]);
   session.keep();

@@ -167,6 +167,11 @@ pub fn holds_dicom(folder: impl AsRef<Path>) -> bool {
     dicom::holds_dicom(folder.as_ref())
 }
 
+/// Whether a file or folder is one that systems keep beside others: whether its name begins with a dot.
+pub fn is_hidden(path: impl AsRef<Path>) -> bool {
+    path.as_ref().file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
 /// Whether two paths lead to one file; to a file that is not there only the path itself does.
 pub fn same_file(one: impl AsRef<Path>, other: impl AsRef<Path>) -> bool {
     let place = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());

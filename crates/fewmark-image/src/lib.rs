@@ -33,7 +33,7 @@ pub use geometry::{Dimension, Geometry, GeometryError, GeometryMismatch};
 pub use image::Image;
 pub use io::{
     Compression, decode, encode, encode_png, expect_apart, expect_folder, expect_room_in, expect_writable, holds_dicom,
-    is_series, read_image, read_labels, read_series, same_file, write_atomically, write_image, write_labels,
+    is_hidden, is_series, read_image, read_labels, read_series, same_file, write_atomically, write_image, write_labels,
 };
 pub use label_map::{Label, LabelMap};
 pub use orientation::Orientation;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use fewmark_image::{Error as FileError, Format, is_series, same_file};
+use fewmark_image::{Error as FileError, Format, is_hidden, is_series, same_file};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -234,8 +234,8 @@ pub fn files(
         let entries = std::fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
         let mut entries: Vec<PathBuf> = entries.map_err(|e| io("list", path, e))?.iter().map(|e| e.path()).collect();
         entries.sort();
-        // Systems put files of their own beside others, under hidden names that end alike.
-        entries.retain(|file| !file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')));
+        // Such as `._scan.nii.gz`, which is no scan.
+        entries.retain(|file| !is_hidden(file));
         for file in entries {
             if let Some(name) = case_name(&file) {
                 add(name, file)?;

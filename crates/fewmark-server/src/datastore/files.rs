@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fewmark::image::holds_dicom;
+use fewmark::image::{holds_dicom, is_hidden};
 
 /// The name of a file without its folders.
 pub(crate) fn name_of(path: &Path) -> String {
@@ -26,7 +26,7 @@ pub(super) fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        let hidden = is_hidden(entry.path());
         // A link counts as what it points to.
         let is_file =
             entry.file_type().is_ok_and(|kind| kind.is_file() || (kind.is_symlink() && entry.path().is_file()));
@@ -46,7 +46,7 @@ pub(super) fn files_or_none(folder: &Path) -> Vec<PathBuf> {
 pub(super) fn series(folder: &Path, others: &[&str]) -> Vec<PathBuf> {
     let folders = fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| {
         let name = entry.file_name();
-        let named = name.to_str().is_some_and(|name| !name.starts_with('.') && !others.contains(&name));
+        let named = name.to_str().is_some_and(|name| !others.contains(&name)) && !is_hidden(entry.path());
         named && entry.path().is_dir()
     });
     let mut found: Vec<PathBuf> = folders.map(|entry| entry.path()).filter(|path| holds_dicom(path)).collect();

@@ -11,7 +11,7 @@ use super::header::read_header;
 use super::pixels::Pixels;
 use super::placement::{Misplaced, arrange};
 use super::slice::{Header, Layout};
-use crate::{DecodeError, Error, Format, Image, SeriesError};
+use crate::{DecodeError, Error, Format, Image, SeriesError, is_hidden};
 
 /// Reads the DICOM pictures that lie in the folder; reports, indices (`DICOMDIR`), other files and folders within are
 /// passed over.
@@ -44,9 +44,8 @@ pub(crate) fn holds_series(folder: &Path) -> bool {
 /// thousands.
 pub(crate) fn holds_dicom(folder: &Path) -> bool {
     const LOOKED_INTO: usize = 8;
-    let hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     let paths = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    paths.filter(|path| !hidden(path) && path.is_file()).take(LOOKED_INTO).any(|path| has_magic(&path))
+    paths.filter(|path| !is_hidden(path) && path.is_file()).take(LOOKED_INTO).any(|path| has_magic(&path))
 }
 
 /// Reads DICOM files that are the slices of one series.
